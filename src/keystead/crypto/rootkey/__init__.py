@@ -1,0 +1,1 @@
+"""Custodian slots: each opens the root key by other means; one mechanism for all."""

@@ -1,0 +1,1 @@
+"""Who may do what: policy documents, conditions, the decision. Pure."""

@@ -1,0 +1,189 @@
+"""Every way to refuse: one vocabulary at the bottom of the house, one renderer at the top.
+
+A refusal is a `Refusal` with AWS's own code and sentence. Services that speak XML render the same object differently, so
+nothing here knows a wire format. The sentences are those AWS was seen to send; a code that AWS sends without any text
+has ``message=None`` here and must stay so.
+
+Guarantees: a sentence never carries key material, plaintext, a signature or a token. Does not guarantee that the resource named
+in a sentence exists; who may learn that is decided where the refusal is raised.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class Refusal(Exception):
+    """A call that is refused.
+
+    ``code`` is AWS's error code without namespace, ``message`` its sentence or None where AWS sends none, ``status`` the HTTP
+    status of the JSON protocol (400 for the caller's errors, 500 for ours), ``detail`` a note for the operator's log, never sent.
+    """
+
+    __slots__ = ("code", "detail", "message", "status")
+
+    def __init__(self, code: str, message: str | None = None, *, status: int = 400, detail: str | None = None) -> None:
+        super().__init__(code if message is None else f"{code}: {message}")
+        self.code: Final = code
+        self.message: Final = message
+        self.status: Final = status
+        self.detail: Final = detail
+
+
+# --- the front door: protocol and signature (AWS JSON services answer 400 to all of these) ---------------------------------
+
+
+def unknown_operation() -> Refusal:
+    return Refusal("UnknownOperationException")
+
+
+def not_offered(what: str) -> Refusal:
+    """An operation or member of the pinned model that this version does not offer: refused by name, never swallowed."""
+    return Refusal("UnsupportedOperationException", f"{what} is not offered by this version of Keystead.")
+
+
+def serialization(message: str | None = None) -> Refusal:
+    return Refusal("SerializationException", message)
+
+
+def missing_authentication_token() -> Refusal:
+    return Refusal("MissingAuthenticationTokenException", "Request is missing Authentication Token")
+
+
+def incomplete_signature(message: str) -> Refusal:
+    return Refusal("IncompleteSignatureException", message)
+
+
+def invalid_signature(message: str) -> Refusal:
+    return Refusal("InvalidSignatureException", message)
+
+
+def signature_mismatch() -> Refusal:
+    return invalid_signature(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
+        "signing method. Consult the service documentation for details."
+    )
+
+
+def unrecognized_client() -> Refusal:
+    return Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+
+
+def validation(message: str | None) -> Refusal:
+    return Refusal("ValidationException", message)
+
+
+def internal(detail: str | None = None) -> Refusal:
+    """Our own fault. ``detail`` goes to the log, the caller learns nothing but that it may try again."""
+    return Refusal("KMSInternalException", "The request was rejected because an internal exception occurred. The request can be retried.",
+                   status=500, detail=detail)
+
+
+def audit_unavailable(detail: str) -> Refusal:
+    """The audit record could not be made durable, so the answer is withheld."""
+    return Refusal("KMSInternalException", "The request was rejected because its audit record could not be written. The request can be retried.",
+                   status=500, detail=detail)
+
+
+# --- keys and aliases ------------------------------------------------------------------------------------------------------
+
+
+def invalid_key_id(key_id: str) -> Refusal:
+    return Refusal("NotFoundException", f"Invalid keyId '{key_id}'")
+
+
+def key_not_found(key_arn: str) -> Refusal:
+    return Refusal("NotFoundException", f"Key '{key_arn}' does not exist")
+
+
+def arn_of_another_region(region: str) -> Refusal:
+    return Refusal("NotFoundException", f"Invalid arn {region}")
+
+
+def alias_not_found(alias_arn: str) -> Refusal:
+    return Refusal("NotFoundException", f"Alias {alias_arn} is not found.")
+
+
+def no_such_policy() -> Refusal:
+    return Refusal("NotFoundException", "No such policy exists")
+
+
+def invalid_arn(message: str) -> Refusal:
+    return Refusal("InvalidArnException", message)
+
+
+def aliases_not_supported() -> Refusal:
+    return invalid_arn("Key Aliases are not supported for this operation.")
+
+
+def alias_exists(alias_arn: str) -> Refusal:
+    return Refusal("AlreadyExistsException", f"An alias with the name {alias_arn} already exists")
+
+
+def alias_reserved() -> Refusal:
+    return Refusal("NotAuthorizedException")
+
+
+def disabled(key_arn: str) -> Refusal:
+    return Refusal("DisabledException", f"{key_arn} is disabled.")
+
+
+def invalid_state(key_arn: str, predicate: str) -> Refusal:
+    """``predicate`` completes the sentence: ``is pending deletion``, ``is not pending deletion``, ``is pending import``, …"""
+    return Refusal("KMSInvalidStateException", f"{key_arn} {predicate}.")
+
+
+def invalid_key_usage(message: str) -> Refusal:
+    return Refusal("InvalidKeyUsageException", message)
+
+
+def unsupported_operation(message: str | None = None) -> Refusal:
+    return Refusal("UnsupportedOperationException", message)
+
+
+def incorrect_key() -> Refusal:
+    return Refusal("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
+
+
+def invalid_ciphertext() -> Refusal:
+    """Every defect of a blob, and a wrong encryption context, is this one refusal without a text."""
+    return Refusal("InvalidCiphertextException")
+
+
+def invalid_grant_token() -> Refusal:
+    return Refusal("InvalidGrantTokenException")
+
+
+def invalid_marker() -> Refusal:
+    return Refusal("InvalidMarkerException")
+
+
+def tag(message: str) -> Refusal:
+    return Refusal("TagException", message)
+
+
+def limit_exceeded(message: str) -> Refusal:
+    return Refusal("LimitExceededException", message)
+
+
+def malformed_policy(message: str) -> Refusal:
+    return Refusal("MalformedPolicyDocumentException", message)
+
+
+def policy_lockout() -> Refusal:
+    return malformed_policy("The new key policy will not allow you to update the key policy in the future.")
+
+
+def dry_run() -> Refusal:
+    return Refusal("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+
+
+def access_denied(message: str, *, detail: str | None = None) -> Refusal:
+    return Refusal("AccessDeniedException", message, detail=detail)
+
+
+def unreadable_ciphertext() -> Refusal:
+    """Decrypt without a key id where the blob's key is unknown, elsewhere, or forbidden: the three look alike."""
+    return access_denied(
+        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
+    )
