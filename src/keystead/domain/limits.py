@@ -1,0 +1,22 @@
+"""Numbers that AWS KMS documents as limits. Lengths and ranges that the service model states are not repeated here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# "Quotas", AWS KMS developer guide: resource quotas. Bytes are of the UTF-8 text.
+KEY_POLICY_BYTES: Final = 32_768
+KEYS_PER_REGION: Final = 100_000
+ALIASES_PER_KEY: Final = 50
+TAGS_PER_KEY: Final = 50
+GRANT_TOKENS_PER_CALL: Final = 10
+
+# Encrypt: "EncryptionContext"; the serialized context, AWS KMS developer guide "Encryption context".
+ENCRYPTION_CONTEXT_BYTES: Final = 8_192
+
+# ScheduleKeyDeletion: the service model's 1..365 is looser than the service.
+DELETION_DAYS_LEAST: Final = 7
+DELETION_DAYS_MOST: Final = 30
+DELETION_DAYS_DEFAULT: Final = 30
+
+SECONDS_PER_DAY: Final = 86_400.0
