@@ -69,6 +69,10 @@ def unrecognized_client() -> Refusal:
     return Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 
+def expired_token() -> Refusal:
+    return Refusal("ExpiredTokenException", "The security token included in the request is expired")
+
+
 def validation(message: str | None) -> Refusal:
     return Refusal("ValidationException", message)
 
@@ -182,8 +186,9 @@ def access_denied(message: str, *, detail: str | None = None) -> Refusal:
     return Refusal("AccessDeniedException", message, detail=detail)
 
 
-def unreadable_ciphertext() -> Refusal:
+def unreadable_ciphertext(detail: str | None = None) -> Refusal:
     """Decrypt without a key id where the blob's key is unknown, elsewhere, or forbidden: the three look alike."""
     return access_denied(
-        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
+        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.",
+        detail=detail,
     )

@@ -1,8 +1,8 @@
 """One HTTP request as it was received: what the signature check reads is what will be executed.
 
-Guarantees nothing by itself: a `Request` is unverified input. The protocol that builds it promises that ``target`` is the raw bytes of
-the request line (never decoded, never normalised), that header names are lower-cased and in the order received, repeated ones kept,
-and that ``body`` is complete. Nothing here is taken from the socket except ``peer`` and ``tls``; nothing is ever rebuilt from it.
+Guarantees nothing by itself: a `Request` is unverified input. The protocol that builds it promises that ``target`` is
+the raw bytes of the request line (never decoded, never normalised), that header names are lower-cased tokens in the
+order received, repeated ones kept, and that ``body`` is complete. ``peer`` and ``tls`` alone come from the socket.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """What CloudTrail's ``tlsDetails`` tells of a connection: ``version`` such as TLSv1.3, ``cipher`` by its IANA name."""
+    """What CloudTrail's ``tlsDetails`` tells of a connection: ``version`` such as TLSv1.3, ``cipher`` by IANA name."""
 
     version: str
     cipher: str
@@ -22,8 +22,8 @@ class TlsFacts:
 class Request:
     """A complete request.
 
-    ``target`` is ``path[?query]`` as received. ``headers`` holds (lower-cased name, value as received) in order. ``peer`` is the
-    address of the other end, or ``unix``. ``tls`` is None on a connection without TLS.
+    ``target`` is ``path[?query]`` as received. ``headers`` holds (lower-cased name, value as received) in order.
+    ``peer`` is the address of the other end, or ``unix``. ``tls`` is None on a connection without TLS.
     """
 
     method: str
