@@ -1,0 +1,1 @@
+"""Code that tools/model.py writes from the pinned models. Never edited by hand."""
