@@ -1,0 +1,380 @@
+"""One connection: requests to the application, answers back in order, at a pace both sides can bear.
+
+Guarantees: every request that was delivered is answered once, answers leave in the order of their requests, and
+answers that are ready together leave in one write. An application that raises costs its request a 500, not the
+connection. A peer that sends too slowly, does not read, or sends what is not HTTP is answered where that is possible
+and then closed, within the times of `Limits`. Does not guarantee that an application answers; it has as long as it
+likes.
+
+Not thread-safe: everything here happens on the loop's thread, `Reply.send` too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import TYPE_CHECKING, Final, cast
+
+from . import answers
+from .answers import Refused
+from .message import Request, TlsFacts
+from .reader import BODILESS, HEAD, IDLE, LAST, OLD, Reader
+
+if TYPE_CHECKING:
+    from .connections import Connections
+
+_SLICE: Final = 16 * 1024
+"""Bytes parsed before looking again whether the application and the peer keep up."""
+
+
+class Reply:
+    """The answer to one request: `send` it once, now or later. It may outlive its connection."""
+
+    __slots__ = ("_body", "_flags", "_headers", "_protocol", "_status")
+
+    def __init__(self, protocol: Protocol | None, flags: int = 0) -> None:
+        self._protocol = protocol
+        self._flags = flags
+        self._status = 0
+        self._headers = b""
+        self._body = b""
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None:
+        """Answer with ``headers``, whole ``Name: value\\r\\n`` lines without Content-Length, Date and Connection, and
+        ``body``.
+
+        Nothing happens when the connection is gone. Call it on the loop's thread only.
+
+        :raises RuntimeError: it was sent before.
+        :raises ValueError: ``status`` is not that of a final answer, or ``headers`` is not whole lines.
+        """
+        if self._status:
+            raise RuntimeError("a request is answered once")
+        if not 200 <= status <= 599:
+            raise ValueError("the status must be that of a final answer, 200 to 599")
+        if headers and (not headers.endswith(b"\r\n") or headers.startswith(b"\r\n") or b"\r\n\r\n" in headers):
+            raise ValueError("headers must be whole lines, each with its line end")
+        self._status = status
+        self._headers = headers
+        self._body = body
+        protocol = self._protocol
+        if protocol is not None:
+            protocol.answered(self)
+
+    @property
+    def sent(self) -> bool:
+        """Whether `send` was called."""
+        return self._status != 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody would receive an answer any more."""
+        return self._protocol is None
+
+
+Application = Callable[[Request, Reply], None]
+"""Called once for each request, on the loop's thread; answers through the reply, now or later."""
+
+
+class Protocol(asyncio.Protocol):
+    """The asyncio protocol of one connection; `Connections.protocol` makes it."""
+
+    def __init__(self, connections: Connections) -> None:
+        self.peer = ""
+        self.read_by = inf
+        """When, by the monotonic clock, the peer must have sent what it is due to send; inf when it is not its turn."""
+        self.write_by = inf
+        """When the peer must have taken what was written."""
+        self._connections = connections
+        self._application = connections.application
+        self._limits = connections.limits
+        self._loop = connections.loop
+        self._transport: asyncio.Transport | None = None
+        self._reader: Reader
+        self._tls: TlsFacts | None = None
+        self._replies: deque[Reply] = deque()
+        self._held: memoryview | None = None  # received, not yet parsed
+        self._timed: int | None = None  # the phase `read_by` was set for
+        self._reading = True  # the transport delivers
+        self._stuffed = False  # the write buffer is full
+        self._advancing = False
+        self._turn = False  # `_take_turn` is due
+        self._refusing = False  # the last reply is ours
+        self._draining = False
+        self._eof = False
+        self._finished = False  # the last answer is written
+        self._unread = False  # the peer has sent what nobody will read
+
+    @property
+    def idle(self) -> bool:
+        """Between requests, with nothing to answer."""
+        return self._reader.phase == IDLE and not (
+            self._replies or self._reader.requests or self._held is not None or self._finished
+        )
+
+    # --- from the transport -------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
+        self.peer = _peer(transport)
+        self._tls = _tls_facts(transport)
+        self._reader = Reader(self._limits, self.peer, self._tls, self._connections.partial)
+        self._timed = IDLE
+        self.read_by = self._connections.monotonic() + self._limits.head_seconds
+        if self._connections.draining:  # it was in the queue of a listener that is being closed: one request, not none
+            self._reader.last = True
+        self._connections.joined(self)
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if self._finished or reader.ended:
+            self._unread = True
+            return
+        if self._held is None and len(data) <= _SLICE:
+            reader.feed(data)
+        else:
+            self._held = memoryview(data if self._held is None else bytes(self._held) + data)
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more. It may still read: what it asked before is answered, except under TLS, where both
+        ways end at once."""
+        self._eof = True
+        if self._finished or self._tls is not None:
+            return False
+        self._advance()
+        return not self._finished
+
+    def pause_writing(self) -> None:
+        self._stuffed = True
+        self.write_by = self._connections.monotonic() + self._limits.write_seconds
+
+    def resume_writing(self) -> None:
+        self._stuffed = False
+        if not self._finished:
+            self.write_by = inf
+            self._advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._finished = True
+        self._held = None
+        self.read_by = self.write_by = inf
+        for reply in self._replies:
+            reply._protocol = None
+        self._replies.clear()
+        self._reader.close()
+        self._connections.left(self)
+
+    # --- from Reply and Connections -----------------------------------------------------------------------------------
+
+    def answered(self, reply: Reply) -> None:
+        """``reply`` was sent. All that is ready by the end of this turn of the loop is written together."""
+        if not self._advancing and not self._turn and self._replies[0] is reply:
+            self._turn = True
+            self._loop.call_soon(self._take_turn)
+
+    def expire(self, now: float) -> None:
+        """``read_by`` or ``write_by`` has come."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self.write_by <= now:
+            transport.abort()
+        elif self._finished:
+            self.read_by = inf
+            transport.close()
+        elif self._reader.phase == IDLE:
+            self.close()
+        else:
+            self._reader.refuse(answers.TOO_SLOW)
+            self._advance()
+
+    def drain(self) -> None:
+        """Take no further request; close when those that have begun are answered."""
+        self._draining = True
+        self._reader.last = True
+        if self.idle:
+            self.close()
+        elif not self._finished:
+            self._advance()
+
+    def close(self) -> None:
+        """End the connection once what was written is taken."""
+        if self._transport is not None:
+            self._finished = True
+            self.read_by = inf
+            self.write_by = self._connections.monotonic() + self._limits.write_seconds
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- the way of a request -----------------------------------------------------------------------------------------
+
+    def _take_turn(self) -> None:
+        self._turn = False
+        self._advance()
+
+    def _advance(self) -> None:
+        """Do all that can be done now: hand over requests, write answers, parse what is held, then say whether to read
+        on."""
+        if self._advancing or self._finished:
+            return
+        reader, replies, most = self._reader, self._replies, self._limits.in_flight
+        self._advancing = True
+        try:
+            while True:
+                out: list[bytes] = []
+                over = self._collect(out)
+                while reader.requests and len(replies) < most and not self._stuffed:
+                    self._hand_over(*reader.requests.popleft())
+                    over = self._collect(out)
+                if reader.refused is not None and not reader.requests and not self._refusing:
+                    self._refuse(reader.refused)
+                    over = self._collect(out)
+                if out:
+                    self._write(out)
+                if over:
+                    self._finish()
+                    return
+                if self._held is None or reader.requests or len(replies) >= most or self._stuffed:
+                    break
+                self._parse_held(self._held)
+        finally:
+            self._advancing = False
+        if reader.continues and not replies and not reader.requests:
+            reader.continues = False
+            self._write([answers.CONTINUE])
+        if self._eof:
+            if not replies and not reader.requests and self._held is None:
+                self.close()
+            return
+        self._read_on()
+
+    def _hand_over(self, request: Request, flags: int) -> None:
+        reply = Reply(self, flags)
+        self._replies.append(reply)
+        self._timed = None
+        try:
+            self._application(request, reply)
+        except Exception as error:  # the one place that stands between an application's defect and all other requests
+            self._connections.report("a request was answered with 500, because the application failed", error)
+            if not reply.sent:
+                reply.send(answers.INTERNAL.status, answers.CONTENT_TYPE, answers.INTERNAL.body)
+
+    def _refuse(self, refused: Refused) -> None:
+        self._refusing = True
+        self._connections.refused(self.peer, refused)
+        reply = Reply(None, LAST)
+        reply.send(refused.status, answers.CONTENT_TYPE, refused.body)
+        self._replies.append(reply)
+
+    def _collect(self, out: list[bytes]) -> bool:
+        """Take the answers that are ready and next in order, as bytes; say whether the connection ends with them."""
+        replies = self._replies
+        while replies and replies[0]._status:
+            reply = replies.popleft()
+            reply._protocol = None
+            flags = reply._flags
+            last = flags & LAST or (not replies and (self._draining or self._eof) and self._nothing_follows())
+            connection = answers.CLOSE if last else answers.KEEP_ALIVE if flags & OLD else b""
+            date = self._connections.date()
+            out.append(
+                answers.render(
+                    reply._status, reply._headers, reply._body, date, connection, head=bool(flags & BODILESS)
+                )
+            )
+            if last:
+                self._finished = True
+                break
+        return self._finished
+
+    def _nothing_follows(self) -> bool:
+        reader = self._reader
+        return (
+            not reader.requests
+            and self._held is None
+            and (self._eof or reader.phase == IDLE)
+            and reader.refused is None
+        )
+
+    def _parse_held(self, held: memoryview) -> None:
+        self._reader.feed(held[:_SLICE])
+        self._held = held[_SLICE:] if len(held) > _SLICE else None
+        if self._reader.ended and self._held is not None:
+            self._held = None
+            self._unread = True
+
+    def _write(self, out: list[bytes]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def _finish(self) -> None:
+        """The last answer is written. If the peer may have sent more, closing at once would let a reset overtake that
+        answer (RFC 9112 section 9.6): end our way only, and throw away what comes until the peer ends its own or the
+        time is over."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._eof or not (self._refusing or self._draining or self._unread):
+            self.close()
+            return
+        now = self._connections.monotonic()
+        self.read_by = now + self._limits.linger_seconds
+        self.write_by = now + self._limits.write_seconds
+        if transport.can_write_eof():
+            transport.write_eof()
+        if not self._reading:
+            self._reading = True
+            transport.resume_reading()
+
+    def _read_on(self) -> None:
+        """Read exactly when there is room for another request, and let the peer's time run exactly then."""
+        reader, transport = self._reader, self._transport
+        if transport is None or transport.is_closing():
+            return
+        phase = reader.phase
+        reading = not (
+            self._stuffed
+            or reader.ended
+            or reader.requests
+            or self._held is not None
+            or len(self._replies) >= self._limits.in_flight
+            or (self._draining and phase == IDLE)
+        )
+        if reading is not self._reading:
+            self._reading = reading
+            if reading:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+        if not reading or (phase == IDLE and self._replies):
+            self._timed = None
+            self.read_by = inf
+        elif phase != self._timed:
+            self._timed = phase
+            limits = self._limits
+            seconds = (
+                limits.idle_seconds if phase == IDLE else limits.head_seconds if phase == HEAD else limits.body_seconds
+            )
+            self.read_by = self._connections.monotonic() + seconds
+
+
+def _peer(transport: asyncio.BaseTransport) -> str:
+    """The other end's address as policies compare it, without port and without the zone of a link-local address."""
+    name = transport.get_extra_info("peername")
+    return str(name[0]).partition("%")[0] if isinstance(name, tuple) and name else "unix"
+
+
+def _tls_facts(transport: asyncio.BaseTransport) -> TlsFacts | None:
+    session = transport.get_extra_info("ssl_object")
+    if session is None:
+        return None
+    cipher = session.cipher()
+    return TlsFacts(version=session.version() or "", cipher=cipher[0] if cipher else "")
