@@ -2,8 +2,8 @@
 
 - No socket reaches beyond this machine (`tests/loopback.py`), no AWS setting or proxy of the user's reaches a test.
 - A skip that `tests/expected_skips.toml` does not name fails the run when KEYSTEAD_STRICT_SKIPS=1 (`tests/skips.py`).
-- Property tests have no deadline, since two cores are shared by whatever runs; with CI=true they draw the same examples each time,
-  `make nightly` draws twenty times as many, anew.
+- Property tests have no deadline, since two cores are shared by whatever runs; with CI=true they draw the same examples
+  each time, `make nightly` draws twenty times as many, anew.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "house")
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_of_the_users() -> Iterator[None]:
-    """Tests and the programs they start see no AWS credentials, settings, metadata service or proxy of the person who runs them."""
+    """Neither tests nor programs they start see AWS credentials, settings, metadata or proxies of the machine."""
     patch = pytest.MonkeyPatch()
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:

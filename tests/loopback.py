@@ -1,8 +1,8 @@
 """Tests talk to this machine only.
 
-Guarantees: a connect or datagram of a Python socket in the test process goes to 127.0.0.0/8, ::1 or a unix socket, or raises
-`BeyondLoopback` before anything is sent; so does looking up any host name but localhost. Does not guarantee it for child processes, nor
-for sockets that libuv opens itself; tests give those loopback addresses only.
+Guarantees: a connect or datagram of a Python socket in the test process goes to 127.0.0.0/8, ::1 or a unix socket,
+or raises `BeyondLoopback` before anything is sent; so does looking up any host name but localhost. Does not guarantee
+it for child processes, nor for sockets that libuv opens itself; tests give those loopback addresses only.
 """
 
 from __future__ import annotations

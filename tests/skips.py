@@ -1,8 +1,8 @@
 """A skipped test is a test that did not run, so somebody must have expected it.
 
-With KEYSTEAD_STRICT_SKIPS=1 (`.ci/run` sets it) a skip of a test, a module or a whole folder is turned into a failure unless a row of
-`expected_skips.toml` names it and its reason. Without, skips are reported as pytest does. Says nothing of deselected tests
-(`-m`, `-k`), nor of xfail, which is strict and therefore fails by itself once the test passes.
+With KEYSTEAD_STRICT_SKIPS=1 (`.ci/run` sets it) a skip of a test, a module or a whole folder is turned into a
+failure unless a row of `expected_skips.toml` names it and its reason. Without, skips are reported as pytest does.
+Says nothing of deselected tests (`-m`, `-k`), nor of xfail, which is strict and so fails once the test passes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
 
 
 class Expected(NamedTuple):
-    """Tests whose node id begins with ``test`` may skip with a reason that ``reason``, a regular expression, matches as a whole."""
+    """Tests whose node id begins with ``test`` may skip for a reason that the regular expression matches in full."""
 
     test: str
     reason: str
