@@ -1,10 +1,12 @@
 """Pin the AWS service models and compile them: ``make model`` writes, ``--check`` only compares.
 
-Reads the model inside the installed botocore, strips its documentation (which is not ours to distribute and not needed), writes
-``src/keystead/model/pinned/<service>-<version>.json`` with its hashes in ``pins.json``, and generates
-``src/keystead/model/generated/<service>.py`` from the pinned file. The same botocore always gives the same bytes. What this
+Reads the model inside the installed botocore, strips its documentation (not ours to distribute, and not needed),
+writes ``src/keystead/model/pinned/<service>-<version>.json`` with the hashes of both in ``pins.json``, and
+generates ``src/keystead/model/generated/<service>.py``. The same botocore always gives the same bytes. What this
 generator cannot express exactly it refuses, naming the shape; it never leaves a constraint out in silence.
 """
+
+# length: pinning and compiling are one command; the compiler reads in the order of the module it writes
 
 from __future__ import annotations
 
@@ -27,14 +29,20 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "src" / "keystead" / "model"
 SERVICES = {"kms": "2014-11-01"}
 
+PARTS = ("member", "key", "value")
 LENGTH = {"min": "min_length", "max": "max_length"}
 RANGE = {"min": "ge", "max": "le"}
+
+# Traits that are compiled, or that say nothing to a server. Any other may change the wire format, so it is refused.
+SHAPE_TRAITS = {"type", "members", "required", "member", "key", "value", "min", "max", "pattern", "enum", "sensitive"}
+SHAPE_TRAITS |= {"exception", "fault", "error", "deprecated", "deprecatedMessage", "box"}
+MEMBER_TRAITS = {"shape", "deprecated", "deprecatedMessage", "box"}
 
 Json = dict[str, Any]
 
 
 def stripped(model: Json) -> Json:
-    """The model without prose. Only the four places that hold documentation are touched, so a member of that name survives."""
+    """The model without prose. Only places that hold documentation are touched: a member of that name survives."""
 
     def without(node: Json) -> Json:
         return {name: value for name, value in node.items() if name != "documentation"}
@@ -43,7 +51,7 @@ def stripped(model: Json) -> Json:
         node = without(node)
         if "members" in node:
             node["members"] = {name: without(member) for name, member in node["members"].items()}
-        for part in ("member", "key", "value"):
+        for part in PARTS:
             if part in node:
                 node[part] = without(node[part])
         return node
@@ -81,6 +89,22 @@ class Source:
         self.operations: dict[str, Json] = model["operations"]
         self.inputs = self.reached(op["input"]["shape"] for op in self.operations.values())
         self.outputs = self.reached(op["output"]["shape"] for op in self.operations.values() if "output" in op)
+        for name in self.inputs | self.outputs:
+            self.refuse_unknown_traits(name)
+
+    def refuse_unknown_traits(self, name: str) -> None:
+        node = self.shapes[name]
+        unknown = set(node) - SHAPE_TRAITS
+        for part in (*node.get("members", {}).values(), *(node[part] for part in PARTS if part in node)):
+            unknown |= set(part) - MEMBER_TRAITS
+        if unknown:
+            raise SystemExit(f"{name}: trait {min(unknown)} is not supported")
+
+    def parts(self, name: str) -> list[str]:
+        """The shapes that a shape names."""
+        node = self.shapes[name]
+        inner = [node[part] for part in PARTS if part in node]
+        return [part["shape"] for part in (*node.get("members", {}).values(), *inner)]
 
     def reached(self, roots: Iterable[str]) -> set[str]:
         """All shapes that the roots are made of, the roots included."""
@@ -91,12 +115,7 @@ class Source:
             if name in seen:
                 continue
             seen.add(name)
-            node = self.shapes[name]
-            parts = [
-                *node.get("members", {}).values(),
-                *(node[part] for part in ("member", "key", "value") if part in node),
-            ]
-            waiting.extend(part["shape"] for part in parts)
+            waiting += self.parts(name)
         return seen
 
     def structures(self) -> list[str]:
@@ -106,14 +125,9 @@ class Source:
         def visit(name: str, above: tuple[str, ...]) -> None:
             if name in above:
                 raise SystemExit(f"{name}: recursive shapes are not supported")
-            node = self.shapes[name]
-            parts = [
-                *node.get("members", {}).values(),
-                *(node[part] for part in ("member", "key", "value") if part in node),
-            ]
-            for part in parts:
-                visit(part["shape"], (*above, name))
-            if node["type"] == "structure" and name not in order:
+            for part in self.parts(name):
+                visit(part, (*above, name))
+            if self.shapes[name]["type"] == "structure" and name not in order:
                 order.append(name)
 
         for name in sorted(self.inputs | self.outputs):
@@ -129,10 +143,11 @@ class Source:
             case "list":
                 return f"list[{self.type_of(node['member']['shape'])}]"
             case "map":
-                if {self.shapes[node[part]["shape"]]["type"] for part in ("key", "value")} != {"string"}:
-                    raise SystemExit(f"{name}: only maps of strings are supported")
+                for part in (node["key"]["shape"], node["value"]["shape"]):
+                    if set(self.shapes[part]) - {"sensitive"} != {"type"} or self.shapes[part]["type"] != "string":
+                        raise SystemExit(f"{name}: only maps of strings without constraints are supported")
                 return "dict[str, str]"
-            case "string" | "character":
+            case "string":
                 return "str"
             case "blob":
                 return "bytes"
@@ -165,7 +180,7 @@ class Source:
         return ", ".join(arguments)
 
     def named(self, name: str) -> bool:
-        """Whether the shape has an alias of its own in the generated module: an enum or constrained, and part of a request."""
+        """Whether the shape has a name of its own in the generated module: part of a request, and constrained."""
         node = self.shapes[name]
         return name in self.inputs and node["type"] != "structure" and ("enum" in node or bool(self.constraints(name)))
 
@@ -187,7 +202,7 @@ class Source:
         yield "from msgspec import Meta"
         yield "from msgspec.structs import replace"
         yield ""
-        yield "from keystead.model.rows import Blob, Row, Structure, Tables, instant"
+        yield "from keystead.model.rows import Row, Structure, Tables, instant"
         yield ""
         yield from self.aliases()
         order = self.structures()
@@ -315,23 +330,6 @@ class Source:
         yield "    )"
         yield ""
 
-    def blobs(self, name: str, path: tuple[str, ...] = ()) -> Iterator[str]:
-        """`rows.Blob` entries of an input structure, those of its nested structures included."""
-        for wire, attribute, shape, _ in self.members(name):
-            kind = self.shapes[shape]["type"]
-            if kind == "structure":
-                yield from self.blobs(shape, (*path, attribute))
-            elif kind == "blob":
-                steps = [".".join(("it", *path[: depth + 1])) for depth in range(len(path))]
-                read = ".".join(("it", *path, attribute))
-                guard = f"None if {' or '.join(f'{step} is None' for step in steps)} else " if steps else ""
-                token = f'"{wire}"'.encode()
-                yield f"Blob({token!r}, lambda it: {guard}{read})"
-            elif kind == "list":
-                inside = self.reached([shape])
-                if any(self.shapes[part]["type"] == "blob" for part in inside):
-                    raise SystemExit(f"{shape}: blobs inside lists are not supported")
-
     def tables(self, order: list[str]) -> Iterator[str]:
         metadata = self.model["metadata"]
         yield ""
@@ -339,13 +337,11 @@ class Source:
         for name, operation in self.operations.items():
             output = operation.get("output", {}).get("shape")
             errors = sorted(self.code(error["shape"]) for error in operation.get("errors", []))
-            blobs = list(self.blobs(operation["input"]["shape"]))
             yield f"    {name!r}: Row("
             yield f"        input={operation['input']['shape']},"
             yield f"        output={output},"
             yield f"        errors=frozenset(({''.join(f'{error!r}, ' for error in errors)})),"
             yield f"        strings=_strings_{operation['input']['shape']},"
-            yield f"        blobs=({''.join(f'{blob}, ' for blob in blobs)}),"
             yield f"        settled={f'_settled_{output}' if output and self.timed(output) else None},"
             yield "    ),"
         yield "}"

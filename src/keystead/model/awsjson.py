@@ -1,26 +1,30 @@
-"""The AWS JSON protocol (1.0 and 1.1) compiled from a pinned model: request bodies to structures, answers and refusals to bodies.
+"""The AWS JSON protocol compiled from a pinned model: request bodies to structures, answers and refusals to bodies.
 
-Guarantees: `OperationCodec.decode` returns a request that satisfies every constraint of the model, or raises one Refusal in AWS's
-words; no input whatsoever makes it raise anything else. A member name that occurs twice, at any depth and in maps too, a member the
-model does not know, and text that is not strict UTF-8 JSON are refused, never swallowed. Does not guarantee what only the service
-knows (a key exists, a range that is narrower than the model's).
+Guarantees: `OperationCodec.decode` returns a request that satisfies every constraint of the model, or raises one
+Refusal in AWS's words; no body whatsoever makes it raise anything else. A member name that occurs twice, at any
+depth and in maps too, a member the model does not know, and text that is not strict UTF-8 JSON are refused, never
+swallowed. Does not guarantee what only the service knows: that a key exists, or a range that is narrower than the
+model's.
 
-Accept fast, explain slowly. The fast path is msgspec, followed by a check that is exact because of how it is fenced in:
+Accept fast, explain slowly. The fast path is msgspec, and a check for the three things it forgives, exact because
+of how it is fenced in:
 
-* Only ASCII bodies without a backslash take it. In those every ``"`` begins or ends a string, and a string's length is the same
-  in UTF-16 units (AWS), code points (msgspec) and bytes.
-* msgspec keeps the last of two members with one name. So the quotes in the body are counted and compared with those the request
-  accounts for; a repeated name or an explicit null leaves a surplus.
-* msgspec ignores bits after the last byte of a blob. So the last four characters of every padded blob are compared with what its
-  bytes encode to; its place is certain when its member name occurs once in the body.
+* Only ASCII bodies without a backslash take it. In those every ``"`` begins or ends a string, and a string is as
+  long in UTF-16 units (how AWS counts) as in code points (how msgspec counts).
+* msgspec keeps the last of two members of one name. So the quotes in the body are compared with those that the
+  request accounts for; a repeated name leaves a surplus (so does an explicit null, which then takes the walk).
+* msgspec ignores bits after the last byte of a blob. So whatever ends like padded Base64 must end as an encoder
+  writes it.
 
-Whatever fails any of this is walked again by `validate`, which decides alone. On the development machine the fast path takes
-1.6 times a bare msgspec decode for an Encrypt of 1 KiB with two pairs of context (3.2 µs against 2.0 µs, best of many runs).
+A body that fails any of this is walked again by `validate`, which decides alone.
+
+Cost, for an Encrypt of 1 KiB with two pairs of context, CPython 3.11, best of 100 runs on a shared machine: the
+fast path takes twice as long as a bare msgspec decode (3.6 µs against 1.8 µs), of which counting the quotes is 0.6
+µs. The walk takes about fourteen times as long as the bare decode.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -35,17 +39,23 @@ from keystead.model.rows import Row, Structure, Tables
 from keystead.model.shapes import Service, Shape
 
 _ENCODER: Final = msgspec.json.Encoder()
-_DIGITS: Final = 400  # of an integer: no member holds more than a double, whose longest integer has 309 digits
+_DIGITS: Final = 400  # of a number: no member holds more than a double, whose longest integer has 309
+_BACKSLASH: Final = 0x5C
+_QUOTE: Final = 0x22
+_PAD: Final = 0x3D
+# The last character carries 4 bits of data before one pad and 2 before two; the bits below are zero (RFC 4648, 3.5).
+_BEFORE_ONE_PAD: Final = b"AEIMQUYcgkosw048"
+_BEFORE_TWO_PADS: Final = b"AQgw"
 
 
 class OperationCodec:
     """The bodies of one operation.
 
-    ``input`` and ``output`` are its structures (``output`` None when the model has none), ``errors`` the codes its model lists,
-    ``members`` its input members: wire name to attribute, in the model's order.
+    ``input`` and ``output`` are its structures, ``output`` None when the model has none; ``errors`` the codes its
+    model lists; ``members`` its input members, wire name to attribute, in the model's order.
     """
 
-    __slots__ = ("_blobs", "_decoder", "_row", "_strings", "_tables", "errors", "input", "members", "name", "output")
+    __slots__ = ("_decoder", "_row", "_strings", "_tables", "errors", "input", "members", "name", "output")
 
     def __init__(self, name: str, row: Row, tables: Tables) -> None:
         self.name: Final = name
@@ -55,26 +65,26 @@ class OperationCodec:
         self.members: Final[Mapping[str, str]] = _attributes(row.input)
         self._decoder = msgspec.json.Decoder(row.input)
         self._strings = row.strings
-        self._blobs = row.blobs
         self._row = row
         self._tables = tables
 
     def decode(self, body: bytes) -> Structure:
         """The request in a body. An empty body is an empty object.
 
-        Raises Refusal: SerializationException for what cannot be read, ValidationException naming every broken constraint.
+        Raises Refusal: SerializationException for what cannot be read, ValidationException naming the broken
+        constraints.
         """
-        if b"\\" not in body and body.isascii():
+        if _BACKSLASH not in body and body.isascii():
             try:
                 request = self._decoder.decode(body)
             except (msgspec.MsgspecError, RecursionError):
                 return self.walk(body)
-            if body.count(b'"') == 2 * self._strings(request) and self._canonical(body, request):
+            if body.count(b'"') == 2 * self._strings(request) and _padding_is_canonical(body):
                 return request
         return self.walk(body)
 
     def walk(self, body: bytes) -> Structure:
-        """What `decode` returns or raises, decided by the slow walk alone. Takes about ten times as long as the fast path."""
+        """What `decode` returns or raises, decided by the slow walk alone."""
         operation = Service.load(self._tables.service).operations[self.name]
         value = validate.typed(operation.input, parse(body or b"{}"))
         sentences = validate.constraints(operation.input, value)
@@ -96,24 +106,6 @@ class OperationCodec:
         if self._row.settled is not None:
             answer = self._row.settled(answer)
         return _ENCODER.encode(answer)
-
-    def _canonical(self, body: bytes, request: Structure) -> bool:
-        """Whether every padded blob of the body is the one way to write its bytes. False also when that is not plain to see."""
-        for token, read in self._blobs:
-            blob = read(request)
-            if blob is None:
-                continue
-            spare = len(blob) % 3
-            if not spare:
-                continue
-            name = body.find(token)
-            if body.find(token, name + 1) != -1:
-                return False
-            start = body.find(b'"', name + len(token)) + 1
-            end = start + (len(blob) + 2) // 3 * 4
-            if body[end - 4 : end] != base64.b64encode(blob[-spare:]):
-                return False
-        return True
 
     def _built(self, shape: Shape, value: Any) -> Any:
         """Structures out of the dicts that the walk returns."""
@@ -143,8 +135,32 @@ class Codec:
         }
 
 
+def _padding_is_canonical(body: bytes) -> bool:
+    """Whether each string of a body that ends with one or two ``=`` could be the one way to encode some bytes.
+
+    Judges text that is no blob as well; a false alarm costs the walk, nothing else. The body is JSON that has been
+    accepted, so something stands before and after every pad.
+    """
+    pad = body.find(_PAD)
+    while pad != -1:
+        after = body[pad + 1]
+        if after == _QUOTE:
+            if body[pad - 1] not in _BEFORE_ONE_PAD:
+                return False
+        elif after == _PAD and body[pad + 2] == _QUOTE:
+            if body[pad - 1] not in _BEFORE_TWO_PADS:
+                return False
+            pad += 1
+        pad = body.find(_PAD, pad + 1)
+    return True
+
+
 def render_refusal(refusal: errors.Refusal) -> bytes:
-    """The body of a refusal. AWS writes ``Message`` for AccessDeniedException, ``message`` elsewhere, and neither without a text."""
+    """The body of a refusal.
+
+    AWS writes ``Message`` for AccessDeniedException, ``message`` for every other code, and neither where it sends
+    no text.
+    """
     body = {"__type": refusal.code}
     if refusal.message is not None:
         member = "Message" if refusal.code == "AccessDeniedException" else "message"
@@ -163,13 +179,11 @@ def parse(body: bytes) -> object:
             body.decode(),
             object_pairs_hook=_object,
             parse_int=_int,
-            parse_float=validate.Decimals,
+            parse_float=_decimals,
             parse_constant=_constant,
         )
-    except (
-        ValueError,
-        RecursionError,
-    ):  # not UTF-8, not JSON, digits without end; nested beyond the interpreter's stack
+    except (ValueError, RecursionError):
+        # Not UTF-8, not JSON, digits without end; or nested deeper than the interpreter's stack.
         raise errors.serialization("The request body is not valid JSON.") from None
 
 
@@ -184,6 +198,12 @@ def _int(digits: str) -> int:
     if len(digits) > _DIGITS:
         raise ValueError("too many digits")
     return int(digits)
+
+
+def _decimals(text: str) -> validate.Decimals:
+    if len(text) > _DIGITS:
+        raise ValueError("too many digits")
+    return validate.Decimals(text)
 
 
 def _constant(name: str) -> object:

@@ -1,8 +1,9 @@
-"""What generated code is made of: the bases of its structures and the row it writes for each operation.
+"""What generated code is made of: the base of its structures and the row it writes for each operation.
 
-Guarantees: a structure is immutable, refuses members that the model does not know, leaves absent members out when it is encoded,
-and its repr names the members that are present but never shows a value (a value may be plaintext, a token or a password).
-Does not guarantee that a structure built by our own code satisfies the model's constraints; those are checked on decoding.
+Guarantees: a structure is immutable, refuses members that the model does not know, leaves absent members out when
+it is encoded, and its repr names the members that are present but never shows a value: it may be plaintext, a token
+or a password. Does not guarantee that a structure built by our own code satisfies the model's constraints; those
+are checked on decoding.
 """
 
 from __future__ import annotations
@@ -15,38 +16,30 @@ import msgspec
 
 
 class Structure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A structure of a pinned model. Attributes are snake_case, wire names are the model's; an absent member is None."""
+    """A structure of a pinned model. Attributes are snake_case, wire names the model's; an absent member is None."""
 
     def __repr__(self) -> str:
-        present = (name for name in self.__struct_fields__ if getattr(self, name) is not None)
-        return f"{type(self).__name__}({', '.join(present)})"
+        return f"{type(self).__name__}({', '.join(self.__rich_repr__())})"
 
     def __rich_repr__(self) -> Any:
-        # msgspec's own would show every value to a console that renders objects.
-        return iter(name for name in self.__struct_fields__ if getattr(self, name) is not None)
-
-
-class Blob(NamedTuple):
-    """Where an input holds a blob: its member name as it stands in JSON text, quotes included, and how to read the bytes."""
-
-    token: bytes
-    read: Callable[[Any], bytes | None]
+        # Overridden as well: msgspec's own shows every value to a console that renders objects.
+        return (name for name in self.__struct_fields__ if getattr(self, name) is not None)
 
 
 class Row(NamedTuple):
     """One operation of a service.
 
-    ``errors`` are the codes the model lists for it (the common ones of the front door are not among them). ``strings(request)``
-    counts the JSON strings, member names included, that a text without null and without repeated names needs for the request.
-    ``output`` is None where the model has no output structure: such an answer has an empty body. ``settled(answer)`` is the answer
-    with its timestamps as they are sent; None where an answer has no timestamp.
+    ``output`` is None where the model has no output structure: such an answer has an empty body. ``errors`` are the
+    codes the model lists for it; the common ones of the front door are not among them. ``strings(request)`` counts
+    the JSON strings, member names included, of a text that says the request without null and without repeated
+    names. ``settled(answer)`` is the answer with its timestamps as they are sent; None where an answer has no
+    timestamp.
     """
 
     input: type[Structure]
     output: type[Structure] | None
     errors: frozenset[str]
     strings: Callable[[Any], int]
-    blobs: tuple[Blob, ...]
     settled: Callable[[Any], Structure] | None
 
 
@@ -63,7 +56,7 @@ class Tables(NamedTuple):
 
 
 def instant(seconds: float) -> float:
-    """A timestamp as AWS sends it: seconds since the epoch, milliseconds at most. Raises ValueError when it is not finite."""
+    """A timestamp as AWS sends it: seconds since the epoch, whole milliseconds. Raises ValueError if not finite."""
     if not math.isfinite(seconds):
         raise ValueError("a timestamp must be a finite number of seconds")
     return round(seconds, 3)

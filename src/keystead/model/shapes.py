@@ -1,8 +1,8 @@
 """The pinned service models as objects: services, operations, shapes and their constraints.
 
-Guarantees: what is read here is the pinned file, whose hash `pins` records, member and enum order included; patterns mean what
-they mean to AWS (the whole value, Java's classes). Does not guarantee anything about the installed botocore, which is not
-needed at run time. Loading costs a few milliseconds and happens when the first refused request is explained, never on the hot path.
+Guarantees: what is read here is the pinned file, whose hash `pins` records, with members and enums in its order; a
+pattern means what it means to AWS (the whole value, Java's classes). Does not need botocore. Loading costs a few
+milliseconds, and happens when the first refused request is explained, never on the hot path.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ _ANY: Final = r"[^\n\r\u0085\u2028\u2029]"  # Java's dot; Python's excludes \n o
 def anchored(pattern: str) -> str:
     """A model's pattern as a Python one that must match the whole value.
 
-    AWS evaluates patterns with Java's ``Matcher.matches``: against the whole value, with ASCII ``\\w``, ``\\d`` and ``\\s``, and a dot
-    that excludes every Unicode line end. Raises ValueError for constructs that the two languages read differently.
+    AWS evaluates patterns with Java's ``Matcher.matches``: against the whole value, with ASCII ``\\w``, ``\\d`` and
+    ``\\s``, and a dot that excludes every Unicode line end. Raises ValueError for what the two languages read
+    differently.
     """
     out: list[str] = []
     inside = False
@@ -70,8 +71,9 @@ class Member:
 class Shape:
     """A type of the model.
 
-    ``kind`` is the model's: structure, list, map, string, blob, integer, long, boolean, timestamp, double or float. ``least`` and
-    ``most`` bound a length (UTF-16 units, bytes or items) or a number. ``enum`` and ``members`` are in model order.
+    ``kind`` is the model's: structure, list, map, string, blob, integer, long, boolean, timestamp, double or float.
+    ``least`` and ``most`` bound a length (UTF-16 units, bytes or items) or a number. ``enum`` and ``members`` are
+    in the model's order.
     """
 
     name: str
@@ -113,7 +115,7 @@ class Service:
                 name=name,
                 input=self.shape(node["input"]["shape"]),
                 output=self.shape(node["output"]["shape"]) if "output" in node else None,
-                errors=frozenset(error["shape"] for error in node.get("errors", ())),
+                errors=frozenset(self._code(error["shape"]) for error in node.get("errors", ())),
             )
             for name, node in model["operations"].items()
         }
@@ -127,7 +129,12 @@ class Service:
                 return Service(json.loads((resources.files("keystead.model.pinned") / pin["file"]).read_bytes()))
         raise LookupError(f"no model is pinned for {service}")
 
+    def _code(self, name: str) -> str:
+        code: str = self._shapes[name].get("error", {}).get("code", name)
+        return code
+
     def shape(self, name: str) -> Shape:
+        """A shape by its name; KeyError when the model has none of that name."""
         if name not in self._built:
             node = self._shapes[name]
             required = frozenset(node.get("required", ()))

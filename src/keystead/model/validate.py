@@ -1,20 +1,23 @@
 """The slow walk: a parsed JSON body against the model, explained in AWS's own sentences.
 
-Guarantees: it alone decides what a body means; whatever the fast decoder accepts, this walk accepts with the same result. Types
-come first: the first value of the wrong type, and any member the model does not know, is a SerializationException, as a body that
-cannot be read has no members to judge. Then every broken constraint becomes one sentence of one ValidationException. No sentence
-shows a blob, a value the model calls sensitive, or a grant token. Does not guarantee the order in which AWS lists several
-sentences: within one member pattern, then length; members in the model's order; AWS's own order varies and is not published.
+Guarantees: the walk alone decides what a body means; whatever the fast decoder accepts, it accepts with the same
+result. Types come first: the first value of a wrong type, or member that the model does not know, is a
+SerializationException, because a body that cannot be read has no members to judge. Then every broken constraint is
+one sentence of one ValidationException. No sentence shows a blob, a value the model calls sensitive, or a grant
+token. Does not guarantee the order in which AWS lists several sentences, which varies and is not published: here
+members in the model's order; of one member pattern, then length.
 
-Where AWS is known, it is followed:
+Where AWS's behaviour is known it is followed:
 
-* lengths of strings are Java's, in UTF-16 units: a character beyond the BMP counts two; lengths of blobs are bytes after decoding;
+* lengths of strings are Java's, in UTF-16 units: a character beyond the BMP counts two; lengths of blobs are
+  decoded bytes;
 * null for a member means absent; null inside a list or map is a broken constraint;
-* at most ten sentences are listed, as AWS does;
+* at most ten sentences are listed;
 * a blob is standard Base64 with its padding, a multiple of four characters and no stray bits after the last byte;
-* the strings true/1/yes and false/0/no, in any case, are booleans.
+* the strings true, 1, yes and false, 0, no, in any case, are booleans.
 
-One thing is stricter than AWS, which truncates: a number with a fraction is no integer (10.0 and 1e1 are, they lose nothing).
+One thing is stricter than AWS, which cuts the fraction off: a number with a fraction is no integer (10.0 and 1e1
+are).
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from typing import Any, Final
 from keystead import errors
 from keystead.model.shapes import Operation, Shape
 
-# The model does not mark grant tokens as sensitive; whoever holds one may use the grant before it has spread.
+# The model does not mark these as sensitive, but whoever holds one may use the grant before it has spread.
 _SECRET: Final = frozenset({"GrantTokenType"})
 
 # Orders in which AWS was seen to list an enum; values it did not list then follow in model order.
@@ -56,12 +59,13 @@ _TRUE: Final = frozenset({"TRUE", "1", "YES"})
 _FALSE: Final = frozenset({"FALSE", "0", "NO"})
 _INTEGER_BITS: Final = {"integer": 31, "long": 63}
 _JAVA_NAME: Final = {"string": "String", "integer": "Integer", "long": "Long", "boolean": "Boolean"}
+_SHOWABLE: Final = frozenset({"string", "integer", "long"})
 _SHOWN: Final = 2048  # characters of a refused value that its sentence repeats
 _LISTED: Final = 10
 
 
 class Decimals(str):
-    """The text of a JSON number with a fraction or exponent, kept as text so that nothing is lost or computed too early."""
+    """A JSON number with a fraction or exponent, kept as text: nothing is lost, nothing is computed too early."""
 
     __slots__ = ()
 
@@ -80,14 +84,14 @@ def summary(sentences: list[str]) -> str:
     return f"{len(sentences)} validation error{plural} detected: {'; '.join(sentences)}"
 
 
-# --- types ------------------------------------------------------------------------------------------------------------------
+# --- types ----------------------------------------------------------------------------------------------------------
 
 
 def typed(shape: Shape, value: object) -> Any:
     """``value`` as Python types of the shape: blobs as bytes, timestamps as float, structures as dicts by wire name.
 
-    Members that are null are left out; null inside lists and maps stays None for `constraints` to judge. ``value`` is what `json`
-    gives, numbers as int, float or `Decimals`. Raises Refusal (SerializationException).
+    Members that are null are left out; null inside lists and maps stays None for `constraints` to judge. ``value``
+    is what `json` gives, numbers as int, float or `Decimals`. Raises Refusal (SerializationException).
     """
     match shape.kind:
         case "structure":
@@ -142,12 +146,12 @@ def _scalar(value: object, kind: str) -> errors.Refusal:
     if isinstance(value, (dict, list)):
         return _misplaced(value)
     if isinstance(value, bool):
-        token = "TRUE_VALUE" if value else "FALSE_VALUE"
+        found = "TRUE_VALUE" if value else "FALSE_VALUE"
     elif isinstance(value, (float, Decimals)):
-        token = "DECIMAL_VALUE"
+        found = "DECIMAL_VALUE"
     else:
-        token = "NUMBER_VALUE" if isinstance(value, int) else "STRING_VALUE"
-    return errors.serialization(f"{token} cannot be converted to {_JAVA_NAME.get(kind, 'Date')}")
+        found = "NUMBER_VALUE" if isinstance(value, int) else "STRING_VALUE"
+    return errors.serialization(f"{found} cannot be converted to {_JAVA_NAME.get(kind, 'Date')}")
 
 
 def _text(value: str) -> str:
@@ -211,7 +215,9 @@ def _whole(text: str) -> int | None:
         number = Decimal(text)
     except InvalidOperation:  # an exponent beyond what Decimal holds
         return None
-    if not number.is_finite() or number.adjusted() > 20:
+    if number == 0:
+        return 0
+    if not 0 <= number.adjusted() <= 20:
         return None
     whole = int(number)
     return whole if whole == number else None
@@ -229,7 +235,7 @@ def _number(value: object) -> float:
     return number
 
 
-# --- constraints ------------------------------------------------------------------------------------------------------------
+# --- constraints ----------------------------------------------------------------------------------------------------
 
 
 def constraints(shape: Shape, value: Any) -> list[str]:
@@ -272,7 +278,7 @@ def _items(shape: Shape, value: list[Any], path: str) -> Iterator[str]:
             else:
                 yield from _walk(item, one, below)
         return
-    # Items without members of their own share one sentence: it shows the whole list and states all that an item must be.
+    # Items without members of their own share one sentence, which shows the list and all that an item must be.
     null = None in value
     if null or any(True for one in value for _ in _broken(item, one)):
         demands = [*_demands(item), *(["Member must not be null"] if null else [])]
@@ -320,12 +326,11 @@ def _size(shape: Shape, value: Any) -> tuple[int, str]:
 
 
 def _sentence(shape: Shape, value: Any, path: str, demand: str) -> str:
-    shown = shape.item if shape.kind == "list" and shape.item is not None else shape
-    if shown.sensitive or shown.name in _SECRET or shown.kind not in ("string", "integer", "long"):
+    listed = shape.kind == "list"
+    shown = shape.item if listed and shape.item is not None else shape
+    if shown.sensitive or shown.name in _SECRET or shown.kind not in _SHOWABLE:
         return _omitted(path, demand)
-    text = (
-        f"[{', '.join('null' if one is None else str(one) for one in value)}]" if shape.kind == "list" else str(value)
-    )
+    text = f"[{', '.join('null' if one is None else str(one) for one in value)}]" if listed else str(value)
     if len(text) > _SHOWN:
         text = text[:_SHOWN] + "..."
     return f"Value '{text}' at '{path}' failed to satisfy constraint: {demand}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from msgspec import Meta
 from msgspec.structs import replace
 
-from keystead.model.rows import Blob, Row, Structure, Tables, instant
+from keystead.model.rows import Row, Structure, Tables, instant
 
 # An enum is a plain string to readers and type checkers; only the decoder sees the closed set.
 if TYPE_CHECKING:
@@ -1598,7 +1598,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=CancelKeyDeletionResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_CancelKeyDeletionRequest,
-        blobs=(),
         settled=None,
     ),
     'ConnectCustomKeyStore': Row(
@@ -1606,7 +1605,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ConnectCustomKeyStoreResponse,
         errors=frozenset(('CloudHsmClusterInvalidConfigurationException', 'CloudHsmClusterNotActiveException', 'CustomKeyStoreInvalidStateException', 'CustomKeyStoreNotFoundException', 'KMSInternalException', )),
         strings=_strings_ConnectCustomKeyStoreRequest,
-        blobs=(),
         settled=None,
     ),
     'CreateAlias': Row(
@@ -1614,7 +1612,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('AlreadyExistsException', 'DependencyTimeoutException', 'InvalidAliasNameException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException', )),
         strings=_strings_CreateAliasRequest,
-        blobs=(),
         settled=None,
     ),
     'CreateCustomKeyStore': Row(
@@ -1622,7 +1619,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=CreateCustomKeyStoreResponse,
         errors=frozenset(('CloudHsmClusterInUseException', 'CloudHsmClusterInvalidConfigurationException', 'CloudHsmClusterNotActiveException', 'CloudHsmClusterNotFoundException', 'CustomKeyStoreNameInUseException', 'IncorrectTrustAnchorException', 'KMSInternalException', 'LimitExceededException', 'XksProxyIncorrectAuthenticationCredentialException', 'XksProxyInvalidConfigurationException', 'XksProxyInvalidResponseException', 'XksProxyUriEndpointInUseException', 'XksProxyUriInUseException', 'XksProxyUriUnreachableException', 'XksProxyVpcEndpointServiceInUseException', 'XksProxyVpcEndpointServiceInvalidConfigurationException', 'XksProxyVpcEndpointServiceNotFoundException', )),
         strings=_strings_CreateCustomKeyStoreRequest,
-        blobs=(),
         settled=None,
     ),
     'CreateGrant': Row(
@@ -1630,7 +1626,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=CreateGrantResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidArnException', 'InvalidGrantTokenException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException', )),
         strings=_strings_CreateGrantRequest,
-        blobs=(),
         settled=None,
     ),
     'CreateKey': Row(
@@ -1638,7 +1633,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=CreateKeyResponse,
         errors=frozenset(('CloudHsmClusterInvalidConfigurationException', 'CustomKeyStoreInvalidStateException', 'CustomKeyStoreNotFoundException', 'DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'LimitExceededException', 'MalformedPolicyDocumentException', 'TagException', 'UnsupportedOperationException', 'XksKeyAlreadyInUseException', 'XksKeyInvalidConfigurationException', 'XksKeyNotFoundException', )),
         strings=_strings_CreateKeyRequest,
-        blobs=(),
         settled=_settled_CreateKeyResponse,
     ),
     'Decapsulate': Row(
@@ -1646,7 +1640,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DecapsulateResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidCiphertextException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_DecapsulateRequest,
-        blobs=(Blob(b'"SharedSecretCiphertextBlob"', lambda it: it.shared_secret_ciphertext_blob), ),
         settled=None,
     ),
     'Decrypt': Row(
@@ -1654,7 +1647,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DecryptResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'IncorrectKeyException', 'InvalidCiphertextException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_DecryptRequest,
-        blobs=(Blob(b'"CiphertextBlob"', lambda it: it.ciphertext_blob), Blob(b'"AttestationDocument"', lambda it: None if it.recipient is None else it.recipient.attestation_document), ),
         settled=None,
     ),
     'DeleteAlias': Row(
@@ -1662,7 +1654,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_DeleteAliasRequest,
-        blobs=(),
         settled=None,
     ),
     'DeleteCustomKeyStore': Row(
@@ -1670,7 +1661,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DeleteCustomKeyStoreResponse,
         errors=frozenset(('CustomKeyStoreHasCMKsException', 'CustomKeyStoreInvalidStateException', 'CustomKeyStoreNotFoundException', 'KMSInternalException', )),
         strings=_strings_DeleteCustomKeyStoreRequest,
-        blobs=(),
         settled=None,
     ),
     'DeleteImportedKeyMaterial': Row(
@@ -1678,7 +1668,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DeleteImportedKeyMaterialResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_DeleteImportedKeyMaterialRequest,
-        blobs=(),
         settled=None,
     ),
     'DeriveSharedSecret': Row(
@@ -1686,7 +1675,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DeriveSharedSecretResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_DeriveSharedSecretRequest,
-        blobs=(Blob(b'"PublicKey"', lambda it: it.public_key), Blob(b'"AttestationDocument"', lambda it: None if it.recipient is None else it.recipient.attestation_document), ),
         settled=None,
     ),
     'DescribeCustomKeyStores': Row(
@@ -1694,7 +1682,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DescribeCustomKeyStoresResponse,
         errors=frozenset(('CustomKeyStoreNotFoundException', 'InvalidMarkerException', 'KMSInternalException', )),
         strings=_strings_DescribeCustomKeyStoresRequest,
-        blobs=(),
         settled=_settled_DescribeCustomKeyStoresResponse,
     ),
     'DescribeKey': Row(
@@ -1702,7 +1689,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DescribeKeyResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'NotFoundException', )),
         strings=_strings_DescribeKeyRequest,
-        blobs=(),
         settled=_settled_DescribeKeyResponse,
     ),
     'DisableKey': Row(
@@ -1710,7 +1696,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_DisableKeyRequest,
-        blobs=(),
         settled=None,
     ),
     'DisableKeyRotation': Row(
@@ -1718,7 +1703,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_DisableKeyRotationRequest,
-        blobs=(),
         settled=None,
     ),
     'DisconnectCustomKeyStore': Row(
@@ -1726,7 +1710,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=DisconnectCustomKeyStoreResponse,
         errors=frozenset(('CustomKeyStoreInvalidStateException', 'CustomKeyStoreNotFoundException', 'KMSInternalException', )),
         strings=_strings_DisconnectCustomKeyStoreRequest,
-        blobs=(),
         settled=None,
     ),
     'EnableKey': Row(
@@ -1734,7 +1717,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException', )),
         strings=_strings_EnableKeyRequest,
-        blobs=(),
         settled=None,
     ),
     'EnableKeyRotation': Row(
@@ -1742,7 +1724,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_EnableKeyRotationRequest,
-        blobs=(),
         settled=None,
     ),
     'Encapsulate': Row(
@@ -1750,7 +1731,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=EncapsulateResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_EncapsulateRequest,
-        blobs=(),
         settled=None,
     ),
     'Encrypt': Row(
@@ -1758,7 +1738,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=EncryptResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_EncryptRequest,
-        blobs=(Blob(b'"Plaintext"', lambda it: it.plaintext), ),
         settled=None,
     ),
     'GenerateDataKey': Row(
@@ -1766,7 +1745,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GenerateDataKeyResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_GenerateDataKeyRequest,
-        blobs=(Blob(b'"AttestationDocument"', lambda it: None if it.recipient is None else it.recipient.attestation_document), ),
         settled=None,
     ),
     'GenerateDataKeyPair': Row(
@@ -1774,7 +1752,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GenerateDataKeyPairResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_GenerateDataKeyPairRequest,
-        blobs=(Blob(b'"AttestationDocument"', lambda it: None if it.recipient is None else it.recipient.attestation_document), ),
         settled=None,
     ),
     'GenerateDataKeyPairWithoutPlaintext': Row(
@@ -1782,7 +1759,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GenerateDataKeyPairWithoutPlaintextResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_GenerateDataKeyPairWithoutPlaintextRequest,
-        blobs=(),
         settled=None,
     ),
     'GenerateDataKeyWithoutPlaintext': Row(
@@ -1790,7 +1766,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GenerateDataKeyWithoutPlaintextResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_GenerateDataKeyWithoutPlaintextRequest,
-        blobs=(),
         settled=None,
     ),
     'GenerateMac': Row(
@@ -1798,7 +1773,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GenerateMacResponse,
         errors=frozenset(('DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_GenerateMacRequest,
-        blobs=(Blob(b'"Message"', lambda it: it.message), ),
         settled=None,
     ),
     'GenerateRandom': Row(
@@ -1806,7 +1780,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GenerateRandomResponse,
         errors=frozenset(('CustomKeyStoreInvalidStateException', 'CustomKeyStoreNotFoundException', 'DependencyTimeoutException', 'KMSInternalException', 'UnsupportedOperationException', )),
         strings=_strings_GenerateRandomRequest,
-        blobs=(Blob(b'"AttestationDocument"', lambda it: None if it.recipient is None else it.recipient.attestation_document), ),
         settled=None,
     ),
     'GetKeyLastUsage': Row(
@@ -1814,7 +1787,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GetKeyLastUsageResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'NotFoundException', )),
         strings=_strings_GetKeyLastUsageRequest,
-        blobs=(),
         settled=_settled_GetKeyLastUsageResponse,
     ),
     'GetKeyPolicy': Row(
@@ -1822,7 +1794,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GetKeyPolicyResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_GetKeyPolicyRequest,
-        blobs=(),
         settled=None,
     ),
     'GetKeyRotationStatus': Row(
@@ -1830,7 +1801,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GetKeyRotationStatusResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_GetKeyRotationStatusRequest,
-        blobs=(),
         settled=_settled_GetKeyRotationStatusResponse,
     ),
     'GetParametersForImport': Row(
@@ -1838,7 +1808,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GetParametersForImportResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_GetParametersForImportRequest,
-        blobs=(),
         settled=_settled_GetParametersForImportResponse,
     ),
     'GetPublicKey': Row(
@@ -1846,7 +1815,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=GetPublicKeyResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'InvalidArnException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_GetPublicKeyRequest,
-        blobs=(),
         settled=None,
     ),
     'ImportKeyMaterial': Row(
@@ -1854,7 +1822,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ImportKeyMaterialResponse,
         errors=frozenset(('DependencyTimeoutException', 'ExpiredImportTokenException', 'IncorrectKeyMaterialException', 'InvalidArnException', 'InvalidCiphertextException', 'InvalidImportTokenException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_ImportKeyMaterialRequest,
-        blobs=(Blob(b'"ImportToken"', lambda it: it.import_token), Blob(b'"EncryptedKeyMaterial"', lambda it: it.encrypted_key_material), ),
         settled=None,
     ),
     'ListAliases': Row(
@@ -1862,7 +1829,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ListAliasesResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'InvalidMarkerException', 'KMSInternalException', 'NotFoundException', )),
         strings=_strings_ListAliasesRequest,
-        blobs=(),
         settled=_settled_ListAliasesResponse,
     ),
     'ListGrants': Row(
@@ -1870,7 +1836,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ListGrantsResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'InvalidGrantIdException', 'InvalidMarkerException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_ListGrantsRequest,
-        blobs=(),
         settled=_settled_ListGrantsResponse,
     ),
     'ListKeyPolicies': Row(
@@ -1878,7 +1843,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ListKeyPoliciesResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_ListKeyPoliciesRequest,
-        blobs=(),
         settled=None,
     ),
     'ListKeyRotations': Row(
@@ -1886,7 +1850,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ListKeyRotationsResponse,
         errors=frozenset(('InvalidArnException', 'InvalidMarkerException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_ListKeyRotationsRequest,
-        blobs=(),
         settled=_settled_ListKeyRotationsResponse,
     ),
     'ListKeys': Row(
@@ -1894,7 +1857,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ListKeysResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidMarkerException', 'KMSInternalException', )),
         strings=_strings_ListKeysRequest,
-        blobs=(),
         settled=None,
     ),
     'ListResourceTags': Row(
@@ -1902,7 +1864,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ListResourceTagsResponse,
         errors=frozenset(('InvalidArnException', 'InvalidMarkerException', 'KMSInternalException', 'NotFoundException', )),
         strings=_strings_ListResourceTagsRequest,
-        blobs=(),
         settled=None,
     ),
     'ListRetirableGrants': Row(
@@ -1910,7 +1871,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ListGrantsResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'InvalidMarkerException', 'KMSInternalException', 'NotFoundException', )),
         strings=_strings_ListRetirableGrantsRequest,
-        blobs=(),
         settled=_settled_ListGrantsResponse,
     ),
     'PutKeyPolicy': Row(
@@ -1918,7 +1878,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'MalformedPolicyDocumentException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_PutKeyPolicyRequest,
-        blobs=(),
         settled=None,
     ),
     'ReEncrypt': Row(
@@ -1926,7 +1885,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ReEncryptResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'IncorrectKeyException', 'InvalidCiphertextException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_ReEncryptRequest,
-        blobs=(Blob(b'"CiphertextBlob"', lambda it: it.ciphertext_blob), ),
         settled=None,
     ),
     'ReplicateKey': Row(
@@ -1934,7 +1892,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ReplicateKeyResponse,
         errors=frozenset(('AlreadyExistsException', 'DisabledException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'MalformedPolicyDocumentException', 'NotFoundException', 'TagException', 'UnsupportedOperationException', )),
         strings=_strings_ReplicateKeyRequest,
-        blobs=(),
         settled=_settled_ReplicateKeyResponse,
     ),
     'RetireGrant': Row(
@@ -1942,7 +1899,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'DryRunOperationException', 'InvalidArnException', 'InvalidGrantIdException', 'InvalidGrantTokenException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_RetireGrantRequest,
-        blobs=(),
         settled=None,
     ),
     'RevokeGrant': Row(
@@ -1950,7 +1906,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'DryRunOperationException', 'InvalidArnException', 'InvalidGrantIdException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_RevokeGrantRequest,
-        blobs=(),
         settled=None,
     ),
     'RotateKeyOnDemand': Row(
@@ -1958,7 +1913,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=RotateKeyOnDemandResponse,
         errors=frozenset(('ConflictException', 'DependencyTimeoutException', 'DisabledException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_RotateKeyOnDemandRequest,
-        blobs=(),
         settled=None,
     ),
     'ScheduleKeyDeletion': Row(
@@ -1966,7 +1920,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=ScheduleKeyDeletionResponse,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_ScheduleKeyDeletionRequest,
-        blobs=(),
         settled=_settled_ScheduleKeyDeletionResponse,
     ),
     'Sign': Row(
@@ -1974,7 +1927,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=SignResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_SignRequest,
-        blobs=(Blob(b'"Message"', lambda it: it.message), ),
         settled=None,
     ),
     'TagResource': Row(
@@ -1982,7 +1934,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException', 'TagException', )),
         strings=_strings_TagResourceRequest,
-        blobs=(),
         settled=None,
     ),
     'UntagResource': Row(
@@ -1990,7 +1941,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'TagException', )),
         strings=_strings_UntagResourceRequest,
-        blobs=(),
         settled=None,
     ),
     'UpdateAlias': Row(
@@ -1998,7 +1948,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'KMSInternalException', 'KMSInvalidStateException', 'LimitExceededException', 'NotFoundException', )),
         strings=_strings_UpdateAliasRequest,
-        blobs=(),
         settled=None,
     ),
     'UpdateCustomKeyStore': Row(
@@ -2006,7 +1955,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=UpdateCustomKeyStoreResponse,
         errors=frozenset(('CloudHsmClusterInvalidConfigurationException', 'CloudHsmClusterNotActiveException', 'CloudHsmClusterNotFoundException', 'CloudHsmClusterNotRelatedException', 'CustomKeyStoreInvalidStateException', 'CustomKeyStoreNameInUseException', 'CustomKeyStoreNotFoundException', 'KMSInternalException', 'XksProxyIncorrectAuthenticationCredentialException', 'XksProxyInvalidConfigurationException', 'XksProxyInvalidResponseException', 'XksProxyUriEndpointInUseException', 'XksProxyUriInUseException', 'XksProxyUriUnreachableException', 'XksProxyVpcEndpointServiceInUseException', 'XksProxyVpcEndpointServiceInvalidConfigurationException', 'XksProxyVpcEndpointServiceNotFoundException', )),
         strings=_strings_UpdateCustomKeyStoreRequest,
-        blobs=(),
         settled=None,
     ),
     'UpdateKeyDescription': Row(
@@ -2014,7 +1962,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DependencyTimeoutException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', )),
         strings=_strings_UpdateKeyDescriptionRequest,
-        blobs=(),
         settled=None,
     ),
     'UpdatePrimaryRegion': Row(
@@ -2022,7 +1969,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=None,
         errors=frozenset(('DisabledException', 'InvalidArnException', 'KMSInternalException', 'KMSInvalidStateException', 'NotFoundException', 'UnsupportedOperationException', )),
         strings=_strings_UpdatePrimaryRegionRequest,
-        blobs=(),
         settled=None,
     ),
     'Verify': Row(
@@ -2030,7 +1976,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=VerifyResponse,
         errors=frozenset(('DependencyTimeoutException', 'DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidSignatureException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_VerifyRequest,
-        blobs=(Blob(b'"Message"', lambda it: it.message), Blob(b'"Signature"', lambda it: it.signature), ),
         settled=None,
     ),
     'VerifyMac': Row(
@@ -2038,7 +1983,6 @@ _OPERATIONS: Final[dict[str, Row]] = {
         output=VerifyMacResponse,
         errors=frozenset(('DisabledException', 'DryRunOperationException', 'InvalidGrantTokenException', 'InvalidKeyUsageException', 'KMSInternalException', 'KMSInvalidMacException', 'KMSInvalidStateException', 'KeyUnavailableException', 'NotFoundException', )),
         strings=_strings_VerifyMacRequest,
-        blobs=(Blob(b'"Message"', lambda it: it.message), Blob(b'"Mac"', lambda it: it.mac), ),
         settled=None,
     ),
 }
