@@ -32,14 +32,17 @@ _SLICE: Final = 16 * 1024
 class Reply:
     """The answer to one request: `send` it once, now or later. It may outlive its connection."""
 
-    __slots__ = ("_body", "_flags", "_headers", "_protocol", "_status")
+    __slots__ = ("_body", "_headers", "_protocol", "_status", "flags", "sent")
+
+    _status: int
+    _headers: bytes
+    _body: bytes
 
     def __init__(self, protocol: Protocol | None, flags: int = 0) -> None:
         self._protocol = protocol
-        self._flags = flags
-        self._status = 0
-        self._headers = b""
-        self._body = b""
+        self.flags = flags
+        self.sent = False
+        """Whether `send` was called."""
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         """Answer with ``headers``, whole ``Name: value\\r\\n`` lines without Content-Length, Date and Connection, and
@@ -50,7 +53,7 @@ class Reply:
         :raises RuntimeError: it was sent before.
         :raises ValueError: ``status`` is not that of a final answer, or ``headers`` is not whole lines.
         """
-        if self._status:
+        if self.sent:
             raise RuntimeError("a request is answered once")
         if not 200 <= status <= 599:
             raise ValueError("the status must be that of a final answer, 200 to 599")
@@ -59,19 +62,26 @@ class Reply:
         self._status = status
         self._headers = headers
         self._body = body
+        self.sent = True
         protocol = self._protocol
         if protocol is not None:
             protocol.answered(self)
 
     @property
-    def sent(self) -> bool:
-        """Whether `send` was called."""
-        return self._status != 0
-
-    @property
     def gone(self) -> bool:
         """Whether nobody would receive an answer any more."""
         return self._protocol is None
+
+    def forget(self) -> None:
+        """The connection is gone."""
+        self._protocol = None
+
+    def render(self, date: bytes, connection: bytes) -> bytes:
+        """The bytes of what was sent. Lets go of the connection."""
+        self._protocol = None
+        return answers.render(
+            self._status, self._headers, self._body, date, connection, head=bool(self.flags & BODILESS)
+        )
 
 
 Application = Callable[[Request, Reply], None]
@@ -164,7 +174,7 @@ class Protocol(asyncio.Protocol):
         self._held = None
         self.read_by = self.write_by = inf
         for reply in self._replies:
-            reply._protocol = None
+            reply.forget()
         self._replies.clear()
         self._reader.close()
         self._connections.left(self)
@@ -227,15 +237,17 @@ class Protocol(asyncio.Protocol):
         if self._advancing or self._finished:
             return
         reader, replies, most = self._reader, self._replies, self._limits.in_flight
+        requests = reader.requests
         self._advancing = True
         try:
             while True:
                 out: list[bytes] = []
-                over = self._collect(out)
-                while reader.requests and len(replies) < most and not self._stuffed:
-                    self._hand_over(*reader.requests.popleft())
-                    over = self._collect(out)
-                if reader.refused is not None and not reader.requests and not self._refusing:
+                over = self._collect(out) if replies else False
+                while requests and not self._stuffed and len(replies) + len(out) < most:
+                    self._hand_over(requests)
+                    if replies[0].sent:
+                        over = self._collect(out)
+                if reader.refused is not None and not requests and not self._refusing:
                     self._refuse(reader.refused)
                     over = self._collect(out)
                 if out:
@@ -243,21 +255,25 @@ class Protocol(asyncio.Protocol):
                 if over:
                     self._finish()
                     return
-                if self._held is None or reader.requests or len(replies) >= most or self._stuffed:
+                if self._stuffed or len(replies) >= most:
                     break
-                self._parse_held(self._held)
+                if not requests:
+                    if self._held is None:
+                        break
+                    self._parse_held(self._held)
         finally:
             self._advancing = False
-        if reader.continues and not replies and not reader.requests:
+        if reader.continues and not replies and not requests:
             reader.continues = False
             self._write([answers.CONTINUE])
         if self._eof:
-            if not replies and not reader.requests and self._held is None:
+            if not replies and not requests and self._held is None:
                 self.close()
             return
         self._read_on()
 
-    def _hand_over(self, request: Request, flags: int) -> None:
+    def _hand_over(self, requests: deque[tuple[Request, int]]) -> None:
+        request, flags = requests.popleft()
         reply = Reply(self, flags)
         self._replies.append(reply)
         self._timed = None
@@ -278,18 +294,13 @@ class Protocol(asyncio.Protocol):
     def _collect(self, out: list[bytes]) -> bool:
         """Take the answers that are ready and next in order, as bytes; say whether the connection ends with them."""
         replies = self._replies
-        while replies and replies[0]._status:
+        date = self._connections.date()
+        while replies and replies[0].sent:
             reply = replies.popleft()
-            reply._protocol = None
-            flags = reply._flags
-            last = flags & LAST or (not replies and (self._draining or self._eof) and self._nothing_follows())
+            flags = reply.flags
+            last = flags & LAST or ((self._draining or self._eof) and self._nothing_follows())
             connection = answers.CLOSE if last else answers.KEEP_ALIVE if flags & OLD else b""
-            date = self._connections.date()
-            out.append(
-                answers.render(
-                    reply._status, reply._headers, reply._body, date, connection, head=bool(flags & BODILESS)
-                )
-            )
+            out.append(reply.render(date, connection))
             if last:
                 self._finished = True
                 break
@@ -298,7 +309,8 @@ class Protocol(asyncio.Protocol):
     def _nothing_follows(self) -> bool:
         reader = self._reader
         return (
-            not reader.requests
+            not self._replies
+            and not reader.requests
             and self._held is None
             and (self._eof or reader.phase == IDLE)
             and reader.refused is None

@@ -38,7 +38,10 @@ BODILESS: Final = 4
 _METHODS: Final = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH")
 }
-_ONCE: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+_LENGTH: Final = (b"content-length", b"transfer-encoding")
+_ONCE: Final = frozenset({b"host", b"expect", *_LENGTH})
+_FRAMING: Final = frozenset({b"connection", b"proxy-connection", *_ONCE})
+"""What decides how a request is framed and whether another follows; llhttp obeys Proxy-Connection too."""
 _LENGTH_DIGITS: Final = 19
 
 
@@ -84,9 +87,10 @@ class Reader:
         self._upgrade = False  # llhttp has stopped at, or we resume after, a request with Upgrade
         self._keep_alive = True
         self._old = False
+        self._method = ""
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._once: dict[bytes, bytes] = {}
+        self._framing: dict[bytes, bytes] = {}
         self._body: bytes | bytearray = b""
 
     def feed(self, data: bytes | memoryview) -> None:
@@ -102,8 +106,7 @@ class Reader:
                 self._parser.feed_data(data)
                 break
             except httptools.HttpParserUpgrade as upgrade:
-                data = memoryview(data)[upgrade.args[0] :]
-                self._ignore_upgrade()
+                data = self._ignore_upgrade() + bytes(memoryview(data)[upgrade.args[0] :])
             except httptools.HttpParserError as error:
                 self._defect(error)
                 break
@@ -151,10 +154,10 @@ class Reader:
                 self._stop(answers.TRAILERS)
             return
         name = name.lower()
-        if name in _ONCE:
-            if name in self._once:
+        if name in _FRAMING:
+            if name in self._framing and name in _ONCE:
                 self._stop(answers.DUPLICATE)
-            self._once[name] = value
+            self._framing[name] = value
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -171,17 +174,20 @@ class Reader:
             self._stop(answers.TARGET_TOO_LONG)
         if not target.startswith(b"/") or b"#" in target:
             self._stop(answers.TARGET_FORM)
-        version = self._parser.get_http_version()
-        once = self._once
-        if version == "1.1":
-            self._old = False
+        parser, once = self._parser, self._framing
+        self._keep_alive = parser.should_keep_alive()
+        if self._keep_alive and b"connection" not in once and b"proxy-connection" not in once:
+            version = "1.1"  # no other persists unasked (RFC 9112 section 9.3), and to ask for the version is dear
+        else:
+            version = parser.get_http_version()
+        self._old = version == "1.0"
+        if not self._old:
+            if version != "1.1":
+                self._stop(answers.VERSION)
             if b"host" not in once:
                 self._stop(answers.NO_HOST)
-        elif version == "1.0":
-            self._old = True
-        else:
-            self._stop(answers.VERSION)
-        if self._parser.get_method() not in _METHODS:
+        self._method = _METHODS.get(parser.get_method(), "")
+        if not self._method:
             self._stop(answers.METHOD)
         length = once.get(b"content-length", b"").strip(b" \t")
         if len(length) > _LENGTH_DIGITS or (length and int(length) > limits.body_bytes):
@@ -196,9 +202,7 @@ class Reader:
             self.continues = not self._old  # RFC 9110 section 10.1.1: HTTP/1.0 cannot mean it
         self.phase = BODY
         self._wire = 0
-        if self._parser.should_upgrade():
-            self._upgrade = True
-            self._keep_alive = self._parser.should_keep_alive()
+        self._upgrade = parser.should_upgrade()
 
     def on_body(self, part: bytes) -> None:
         self.continues = False
@@ -215,17 +219,20 @@ class Reader:
     def on_message_complete(self) -> None:
         if self._upgrade:
             return  # llhttp believes that another protocol follows; `_ignore_upgrade` reads on
-        parser = self._parser
         body = self._body
-        method = _METHODS[parser.get_method()]
         flags = OLD if self._old else 0
-        if method == "HEAD":
+        if self._method == "HEAD":
             flags |= BODILESS
-        if self.last or not (self._keep_alive and parser.should_keep_alive()):
+        if self.last or not self._keep_alive:
             flags |= LAST
             self.ended = True
         request = Request(
-            method, self._target, self._headers, body if type(body) is bytes else bytes(body), self._peer, self._tls
+            self._method,
+            self._target,
+            self._headers,
+            body if type(body) is bytes else bytes(body),
+            self._peer,
+            self._tls,
         )
         self.requests.append((request, flags))
         if self._charged:
@@ -233,10 +240,9 @@ class Reader:
             self._charged = 0
         self.phase = IDLE
         self.continues = False
-        self._keep_alive = True
         self._target = b""
         self._headers = []
-        self._once = {}
+        self._framing = {}
         self._body = b""
         self._size = 0
         if self.ended:
@@ -276,18 +282,15 @@ class Reader:
         if self._partial.used > limits.partial_bytes:
             self.refuse(answers.BUSY)
 
-    def _ignore_upgrade(self) -> None:
+    def _ignore_upgrade(self) -> bytes:
         """llhttp has read the head of a request that offers an upgrade and takes what follows for the other protocol.
         It is the body.
 
-        A fresh parser is put where that body begins by a head of ours with the same framing, which the callbacks pass
-        over.
+        A fresh parser is put where that body begins by a head of ours with the same framing, which is returned, to be
+        fed first; the callbacks pass over it.
         """
-        framing = b"".join(
-            b"%b: %b\r\n" % (name, self._once[name])
-            for name in (b"content-length", b"transfer-encoding")
-            if name in self._once
-        )
-        method = self._parser.get_method()
         self._parser = httptools.HttpRequestParser(self)
-        self._parser.feed_data(b"%b / HTTP/1.1\r\n%b\r\n" % (method, framing))
+        return b"%b / HTTP/1.1\r\n%b\r\n" % (
+            self._method.encode(),
+            b"".join(b"%b: %b\r\n" % (name, self._framing[name]) for name in _LENGTH if name in self._framing),
+        )
