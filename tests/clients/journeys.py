@@ -1,0 +1,161 @@
+"""What a client does with keys, in the order a person would, written once for all programs.
+
+A journey is a function of a program. Together the journeys call every operation that Keystead offers; `CALLS` says
+which calls which, a test holds it against the operations table, so that a new operation needs a journey.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.clients.programs import Program, Refused
+
+CONTEXT = {"order": "4711", "größe": "weiß ✓"}
+SECRET = bytes(range(256)) * 16  # 4,096 bytes, the most Encrypt takes, and no text
+
+
+def a_key(program: Program, **members: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = program.call("CreateKey", **members)["KeyMetadata"]
+    return metadata
+
+
+def refused(code: str) -> Any:
+    """The program shows AWS's code: ``NotFoundException``."""
+    return pytest.raises(Refused, match=f"^{code}: ")
+
+
+def life_of_a_key(program: Program) -> None:
+    key = a_key(program, Description="first", Tags=[{"TagKey": "team", "TagValue": "north"}])
+    assert key["KeyState"] == "Enabled"
+    assert key["KeySpec"] == "SYMMETRIC_DEFAULT"
+    assert key["KeyUsage"] == "ENCRYPT_DECRYPT"
+    assert program.call("DescribeKey", KeyId=key["Arn"])["KeyMetadata"]["Description"] == "first"
+    assert key["KeyId"] in listed_keys(program)
+
+    program.call("UpdateKeyDescription", KeyId=key["KeyId"], Description="second")
+    program.call("DisableKey", KeyId=key["KeyId"])
+    described = program.call("DescribeKey", KeyId=key["KeyId"])["KeyMetadata"]
+    assert (described["Description"], described["KeyState"], described["Enabled"]) == ("second", "Disabled", False)
+    with refused("DisabledException"):
+        program.call("Encrypt", KeyId=key["KeyId"], Plaintext=b"x")
+    program.call("EnableKey", KeyId=key["KeyId"])
+    program.call("Encrypt", KeyId=key["KeyId"], Plaintext=b"x")
+
+    program.call("ScheduleKeyDeletion", KeyId=key["KeyId"], PendingWindowInDays=7)
+    assert program.call("DescribeKey", KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    with refused("KMSInvalidStateException"):
+        program.call("Encrypt", KeyId=key["KeyId"], Plaintext=b"x")
+    program.call("CancelKeyDeletion", KeyId=key["KeyId"])
+    assert program.call("DescribeKey", KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Disabled"
+
+
+def listed_keys(program: Program) -> list[str]:
+    """All key ids, page by page."""
+    found: list[str] = []
+    more: dict[str, Any] = {}
+    while True:
+        page = program.call("ListKeys", Limit=2, **more)
+        found += [key["KeyId"] for key in page["Keys"]]
+        if not page.get("NextMarker"):
+            assert len(set(found)) == len(found)
+            return found
+        more = {"Marker": page["NextMarker"]}
+
+
+def names_of_a_key(program: Program) -> None:
+    one, other = a_key(program)["KeyId"], a_key(program)["KeyId"]
+    name = f"alias/{program.name}/letters"
+    program.call("CreateAlias", AliasName=name, TargetKeyId=one)
+    with refused("AlreadyExistsException"):
+        program.call("CreateAlias", AliasName=name, TargetKeyId=other)
+    assert program.call("DescribeKey", KeyId=name)["KeyMetadata"]["KeyId"] == one
+    program.call("UpdateAlias", AliasName=name, TargetKeyId=other)
+    assert program.call("DescribeKey", KeyId=name)["KeyMetadata"]["KeyId"] == other
+    assert [alias["AliasName"] for alias in program.call("ListAliases", KeyId=other)["Aliases"]] == [name]
+    program.call("DeleteAlias", AliasName=name)
+    with refused("NotFoundException"):
+        program.call("DescribeKey", KeyId=name)
+
+
+def labels_of_a_key(program: Program) -> None:
+    key = a_key(program)["KeyId"]
+    tags = [{"TagKey": "team", "TagValue": "north"}, {"TagKey": "cost", "TagValue": "7"}]
+    program.call("TagResource", KeyId=key, Tags=tags)
+    program.call("UntagResource", KeyId=key, TagKeys=["cost"])
+    assert program.call("ListResourceTags", KeyId=key)["Tags"] == tags[:1]
+
+
+def policy_of_a_key(program: Program) -> None:
+    key = a_key(program)["KeyId"]
+    assert program.call("ListKeyPolicies", KeyId=key)["PolicyNames"] == ["default"]
+    policy = json.loads(program.call("GetKeyPolicy", KeyId=key, PolicyName="default")["Policy"])
+    forbid = {"Sid": "no", "Effect": "Deny", "Principal": "*", "Action": "kms:GenerateDataKey", "Resource": "*"}
+    policy["Statement"].append(forbid)
+    program.call("PutKeyPolicy", KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+    assert forbid in json.loads(program.call("GetKeyPolicy", KeyId=key)["Policy"])["Statement"]
+    with refused("AccessDeniedException"):
+        program.call("GenerateDataKey", KeyId=key, KeySpec="AES_256")
+    with refused("MalformedPolicyDocumentException"):
+        program.call("PutKeyPolicy", KeyId=key, Policy="{}")
+
+
+def secrets(program: Program) -> None:
+    one, other = a_key(program), a_key(program)
+    sealed = program.call("Encrypt", KeyId=one["KeyId"], Plaintext=SECRET, EncryptionContext=CONTEXT)
+    assert sealed["KeyId"] == one["Arn"]
+    blob = sealed["CiphertextBlob"]
+    opened = program.call("Decrypt", CiphertextBlob=blob, EncryptionContext=CONTEXT)
+    assert (opened["Plaintext"], opened["KeyId"]) == (SECRET, one["Arn"])
+    with refused("InvalidCiphertextException"):
+        program.call("Decrypt", CiphertextBlob=blob, EncryptionContext={"order": "4712"})
+    with refused("IncorrectKeyException"):
+        program.call("Decrypt", CiphertextBlob=blob, EncryptionContext=CONTEXT, KeyId=other["KeyId"])
+
+    moved = program.call(
+        "ReEncrypt", CiphertextBlob=blob, SourceEncryptionContext=CONTEXT, DestinationKeyId=other["KeyId"]
+    )
+    assert (moved["SourceKeyId"], moved["KeyId"]) == (one["Arn"], other["Arn"])
+    assert program.call("Decrypt", CiphertextBlob=moved["CiphertextBlob"])["Plaintext"] == SECRET
+
+
+def data_keys(program: Program) -> None:
+    key = a_key(program)["KeyId"]
+    made = program.call("GenerateDataKey", KeyId=key, KeySpec="AES_256", EncryptionContext=CONTEXT)
+    assert len(made["Plaintext"]) == 32
+    opened = program.call("Decrypt", CiphertextBlob=made["CiphertextBlob"], EncryptionContext=CONTEXT)
+    assert opened["Plaintext"] == made["Plaintext"]
+
+    hidden = program.call("GenerateDataKeyWithoutPlaintext", KeyId=key, NumberOfBytes=24)
+    assert "Plaintext" not in hidden
+    assert len(program.call("Decrypt", CiphertextBlob=hidden["CiphertextBlob"])["Plaintext"]) == 24
+
+    drawn = [program.call("GenerateRandom", NumberOfBytes=32)["Plaintext"] for _ in range(2)]
+    assert len(set(drawn)) == 2
+    assert {len(each) for each in drawn} == {32}
+
+
+def refusals(program: Program) -> None:
+    with refused("NotFoundException"):
+        program.call("DescribeKey", KeyId="00000000-0000-0000-0000-000000000000")
+    with refused("DryRunOperationException"):
+        program.call("GenerateDataKey", KeyId=a_key(program)["KeyId"], KeySpec="AES_128", DryRun=True)
+
+
+Journey = Callable[[Program], None]
+
+CALLS: dict[Journey, frozenset[str]] = {
+    life_of_a_key: frozenset(
+        """CreateKey DescribeKey ListKeys UpdateKeyDescription DisableKey EnableKey ScheduleKeyDeletion
+        CancelKeyDeletion""".split()
+    ),
+    names_of_a_key: frozenset("CreateAlias UpdateAlias ListAliases DeleteAlias".split()),
+    labels_of_a_key: frozenset("TagResource UntagResource ListResourceTags".split()),
+    policy_of_a_key: frozenset("GetKeyPolicy PutKeyPolicy ListKeyPolicies".split()),
+    secrets: frozenset("Encrypt Decrypt ReEncrypt".split()),
+    data_keys: frozenset("GenerateDataKey GenerateDataKeyWithoutPlaintext GenerateRandom".split()),
+    refusals: frozenset(),
+}

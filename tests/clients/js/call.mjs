@@ -1,0 +1,39 @@
+// Calls AWS KMS operations through the AWS SDK for JavaScript v3, one JSON line in, one JSON line out.
+//
+// in:  {"operation": "Encrypt", "members": {"KeyId": "...", "Plaintext": {"$bytes": "base64"}}}
+// out: {"answer": {...}} or {"refused": {"code": "...", "message": "...", "status": 400}} or {"failed": "what went wrong here"}
+//
+// Endpoint, region and credentials come from the environment, as for any program that uses the SDK.
+import { createInterface } from "node:readline";
+import * as kms from "@aws-sdk/client-kms";
+
+const client = new kms.KMSClient({ maxAttempts: 1 });
+
+const toBytes = (name, value) =>
+  value !== null && typeof value === "object" && "$bytes" in value ? new Uint8Array(Buffer.from(value.$bytes, "base64")) : value;
+
+const plain = (value) => {
+  if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString("base64") };
+  if (value instanceof Date) return value.getTime() / 1000;
+  if (Array.isArray(value)) return value.map(plain);
+  if (value !== null && typeof value === "object")
+    return Object.fromEntries(Object.entries(value).filter(([name]) => name !== "$metadata").map(([name, member]) => [name, plain(member)]));
+  return value;
+};
+
+async function perform(line) {
+  const { operation, members } = JSON.parse(line, toBytes);
+  const Command = kms[`${operation}Command`];
+  if (Command === undefined) return { failed: `the SDK has no operation ${operation}` };
+  try {
+    return { answer: plain(await client.send(new Command(members))) };
+  } catch (error) {
+    if (error.$metadata?.httpStatusCode === undefined) return { failed: `${error.name}: ${error.message}` };
+    return { refused: { code: error.name, message: error.message, status: error.$metadata.httpStatusCode } };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(JSON.stringify(await perform(line)) + "\n");
+}
+client.destroy();

@@ -1,0 +1,168 @@
+"""Client programs behind one way of calling them.
+
+A program is called with an operation's name and its members as the AWS SDK for Python takes them (blobs as bytes) and
+answers in the same shape, or raises `Refused` with AWS's code. What it really does is what its users do: the AWS CLI is
+run anew for each call with blobs in files, the JavaScript SDK lives in one Node.js process. Times come back as the
+program gives them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+from tests.house.reading import ROOT
+
+AWS = ROOT / ".venv-clients" / "bin" / "aws"
+JAVASCRIPT = ROOT / "tests" / "clients" / "js"
+
+BLOBS = frozenset({"Plaintext", "CiphertextBlob"})
+WAIT = 30.0
+
+
+class Refused(Exception):
+    """The server refused; ``code`` as the program shows it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Program(ABC):
+    """A client program with endpoint, region and credentials in its environment. As a context manager; may skip."""
+
+    name: str
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self.environment = dict(environment)
+        self.folder = folder
+        self.called: set[str] = set()
+
+    def call(self, operation: str, **members: Any) -> dict[str, Any]:
+        """The answer, blobs as bytes.
+
+        :raises Refused: with AWS's code
+        """
+        self.called.add(operation)
+        return self._perform(operation, members)
+
+    @abstractmethod
+    def _perform(self, operation: str, members: dict[str, Any]) -> dict[str, Any]: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class AwsCli(Program):
+    """``aws kms operation``: members as --cli-input-json, blobs from files."""
+
+    name = "aws-cli"
+
+    def __enter__(self) -> Self:
+        if not AWS.exists():
+            pytest.skip("the AWS CLI is not installed")
+        return self
+
+    def _perform(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        options = []
+        for number, name in enumerate(BLOBS & members.keys()):
+            file = self.folder / f"blob-{number}"
+            file.write_bytes(members.pop(name))
+            options += [f"--{dashed(name)}", f"fileb://{file}"]
+        ended = self.run("kms", dashed(operation), "--cli-input-json", json.dumps(members), *options)
+        if ended.returncode:
+            refused = re.search(
+                r"An error occurred \((\w+)\) when calling the \w+ operation(?: \(.*?\))?: ?(.*)",
+                ended.stderr,
+                re.DOTALL,
+            )
+            assert refused, f"aws kms {dashed(operation)} ended with {ended.returncode}:\n{ended.stderr}"
+            raise Refused(refused[1], refused[2].strip())
+        answer = json.loads(ended.stdout or "{}")
+        return {name: base64.b64decode(value) if name in BLOBS else value for name, value in answer.items()}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command as a user types it."""
+        return subprocess.run(
+            [str(AWS), *arguments],
+            env={**self.environment, "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=WAIT,
+            check=False,
+        )
+
+
+class JavaScript(Program):
+    """The AWS SDK for JavaScript v3 in one Node.js process, spoken to line by line."""
+
+    name = "javascript-sdk"
+
+    def __enter__(self) -> Self:
+        if shutil.which("node") is None:
+            pytest.skip("Node.js is not installed")
+        if not (JAVASCRIPT / "node_modules" / "@aws-sdk" / "client-kms").exists():
+            pytest.skip("the JavaScript SDK is not installed")
+        self.process = subprocess.Popen(
+            ["node", str(JAVASCRIPT / "call.mjs")],
+            env={**self.environment, "NODE_NO_WARNINGS": "1"},  # the SDK's notice that a newer Node.js is wanted
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def _perform(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        marked = {
+            name: {"$bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+            for name, value in members.items()
+        }
+        self.process.stdin.write(json.dumps({"operation": operation, "members": marked}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, f"Node.js ended with {self.process.wait(WAIT)} during {operation}"
+        said = json.loads(line)
+        if "refused" in said:
+            raise Refused(said["refused"]["code"], said["refused"]["message"])
+        assert "answer" in said, f"{operation}: {said}"
+        return {
+            name: base64.b64decode(value["$bytes"]) if isinstance(value, dict) and "$bytes" in value else value
+            for name, value in said["answer"].items()
+        }
+
+    def __exit__(self, *_about: object) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(WAIT)
+        self.process.stdout.close()
+
+
+PROGRAMS: tuple[type[Program], ...] = (AwsCli, JavaScript)
+
+
+def dashed(name: str) -> str:
+    """``GenerateDataKey`` -> ``generate-data-key``, as the AWS CLI spells operations and members."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
