@@ -1,0 +1,143 @@
+-- The first schema: accounts, keys, aliases, principals, access keys, the key hierarchy, the change log and the outbox.
+-- Words with a dollar sign are the database's own spelling of a type or option (each database's file has the table).
+-- "mac" is the row's MAC (store/rows.py). References are deferred: a transaction may write its rows in any order.
+
+-- Every sealed byte string lives here and nowhere else. A row is never deleted and never changes its size: it is overwritten in place
+-- and used again. Why: store/vault.py.
+CREATE TABLE sealed (
+  slot $sequence,
+  data $bytes NOT NULL
+) $strict;
+
+CREATE TABLE wiped (
+  slot $integer NOT NULL PRIMARY KEY REFERENCES sealed (slot),
+  size $integer NOT NULL
+) $strict;
+
+CREATE INDEX wiped_by_size ON wiped (size);
+
+CREATE TABLE meta (
+  name TEXT NOT NULL PRIMARY KEY,
+  value $bytes NOT NULL
+) $strict;
+
+CREATE TABLE slots (
+  number $integer NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
+  parameters TEXT NOT NULL,
+  slot $integer NOT NULL UNIQUE REFERENCES sealed (slot) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE TABLE domain_keys (
+  version $integer NOT NULL PRIMARY KEY,
+  slot $integer NOT NULL UNIQUE REFERENCES sealed (slot) DEFERRABLE INITIALLY DEFERRED,
+  created $seconds NOT NULL,
+  retired $seconds
+) $strict;
+
+CREATE TABLE accounts (
+  account TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  slot $integer NOT NULL UNIQUE REFERENCES sealed (slot) DEFERRABLE INITIALLY DEFERRED,
+  created $seconds NOT NULL
+) $strict;
+
+CREATE TABLE keys (
+  account TEXT NOT NULL REFERENCES accounts (account) DEFERRABLE INITIALLY DEFERRED,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  ref $bytes NOT NULL UNIQUE,
+  spec TEXT NOT NULL,
+  usage TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  manager TEXT NOT NULL,
+  state TEXT NOT NULL,
+  description TEXT NOT NULL,
+  created $seconds NOT NULL,
+  policy TEXT NOT NULL,
+  material_id TEXT,
+  deletion_date $seconds,
+  multi_region $integer NOT NULL,
+  tags TEXT NOT NULL,
+  mac $bytes NOT NULL,
+  PRIMARY KEY (account, region, key_id)
+) $strict;
+
+CREATE INDEX keys_by_deletion_date ON keys (deletion_date) WHERE deletion_date IS NOT NULL;
+
+CREATE TABLE aliases (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  name TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  created $seconds NOT NULL,
+  updated $seconds NOT NULL,
+  mac $bytes NOT NULL,
+  PRIMARY KEY (account, region, name),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE INDEX aliases_by_key ON aliases (account, region, key_id, name);
+
+CREATE TABLE wrap_keys (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  slot $integer NOT NULL UNIQUE REFERENCES sealed (slot) DEFERRABLE INITIALLY DEFERRED,
+  PRIMARY KEY (account, region, key_id),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE TABLE materials (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  material_id TEXT NOT NULL,
+  version $integer NOT NULL,
+  spec TEXT NOT NULL,
+  slot $integer NOT NULL UNIQUE REFERENCES sealed (slot) DEFERRABLE INITIALLY DEFERRED,
+  created $seconds NOT NULL,
+  PRIMARY KEY (account, region, key_id, material_id),
+  UNIQUE (account, region, key_id, version),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE TABLE principals (
+  arn TEXT NOT NULL PRIMARY KEY,
+  account TEXT NOT NULL REFERENCES accounts (account) DEFERRABLE INITIALLY DEFERRED,
+  kind TEXT NOT NULL,
+  unique_id TEXT NOT NULL,
+  name TEXT,
+  role_arn TEXT,
+  tags TEXT NOT NULL,
+  policies TEXT NOT NULL,
+  boundary TEXT,
+  session_policies TEXT,
+  created $seconds NOT NULL,
+  mac $bytes NOT NULL
+) $strict;
+
+CREATE TABLE access_keys (
+  access_key_id TEXT NOT NULL PRIMARY KEY,
+  principal_arn TEXT NOT NULL REFERENCES principals (arn) DEFERRABLE INITIALLY DEFERRED,
+  slot $integer NOT NULL UNIQUE REFERENCES sealed (slot) DEFERRABLE INITIALLY DEFERRED,
+  active $integer NOT NULL,
+  created $seconds NOT NULL,
+  mac $bytes NOT NULL
+) $strict;
+
+CREATE INDEX access_keys_by_principal ON access_keys (principal_arn);
+
+CREATE TABLE changes (
+  seq $sequence,
+  kind TEXT NOT NULL,
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  subject TEXT NOT NULL
+) $strict;
+
+CREATE TABLE outbox (
+  seq $sequence,
+  event_id TEXT NOT NULL UNIQUE,
+  record $bytes NOT NULL
+) $strict;

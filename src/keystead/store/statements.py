@@ -1,0 +1,156 @@
+"""Every SQL statement of the store, as text that SQLite and PostgreSQL both understand.
+
+Guarantees: values are always parameters (``?``), never part of a text. Column orders are those of `rows`. Does not
+guarantee durability, isolation or access: that is what each database's file is for.
+"""
+
+# ruff: noqa: S608 - the texts are put together from names in this file only.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+# Column orders. The MAC of a protected row is over these columns in this order (see rows.py): append only.
+KEY: Final = (
+    "account",
+    "region",
+    "key_id",
+    "ref",
+    "spec",
+    "usage",
+    "origin",
+    "manager",
+    "state",
+    "description",
+    "created",
+    "policy",
+    "material_id",
+    "deletion_date",
+    "multi_region",
+    "tags",
+)
+ALIAS: Final = ("account", "region", "name", "key_id", "created", "updated")
+PRINCIPAL: Final = (
+    "arn",
+    "account",
+    "kind",
+    "unique_id",
+    "name",
+    "role_arn",
+    "tags",
+    "policies",
+    "boundary",
+    "session_policies",
+    "created",
+)
+
+
+def _put(table: str, columns: Sequence[str], primary: int) -> str:
+    """Insert a row, or replace the one with the same primary key, which is the first ``primary`` columns."""
+    marks = ", ".join("?" * len(columns))
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns[primary:])
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) "
+        f"ON CONFLICT ({', '.join(columns[:primary])}) DO UPDATE SET {changes}"
+    )
+
+
+_KEYS: Final = f"SELECT {', '.join(KEY)}, mac FROM keys "
+_ALIASES: Final = f"SELECT {', '.join(ALIAS)}, mac FROM aliases "
+_OF_KEY: Final = "WHERE account = ? AND region = ? AND key_id = ?"
+
+# --- reads ------------------------------------------------------------------------------------------------------------
+
+READ_KEY: Final = _KEYS + _OF_KEY
+READ_KEY_BY_REF: Final = _KEYS + "WHERE ref = ?"
+READ_KEY_IDS: Final = "SELECT key_id FROM keys WHERE account = ? AND region = ? AND key_id > ? ORDER BY key_id LIMIT ?"
+COUNT_KEYS: Final = "SELECT COUNT(*) FROM keys WHERE account = ? AND region = ?"
+READ_DUE: Final = (
+    "SELECT account, region, key_id FROM keys WHERE state = 'PendingDeletion' AND deletion_date <= ? "
+    "ORDER BY deletion_date, account, region, key_id LIMIT ?"
+)
+
+READ_ALIAS: Final = _ALIASES + "WHERE account = ? AND region = ? AND name = ?"
+READ_ALIASES: Final = _ALIASES + "WHERE account = ? AND region = ? AND name > ? ORDER BY name LIMIT ?"
+READ_ALIASES_OF_KEY: Final = _ALIASES + _OF_KEY + " AND name > ? ORDER BY name LIMIT ?"
+COUNT_ALIASES: Final = f"SELECT COUNT(*) FROM aliases {_OF_KEY}"
+
+READ_WRAP_KEY: Final = (
+    "SELECT sealed.data FROM wrap_keys JOIN sealed ON sealed.slot = wrap_keys.slot "
+    "WHERE account = ? AND region = ? AND key_id = ?"
+)
+READ_MATERIALS: Final = (
+    "SELECT material_id, version, spec, sealed.data, created FROM materials "
+    "JOIN sealed ON sealed.slot = materials.slot WHERE account = ? AND region = ? AND key_id = ? ORDER BY version"
+)
+
+READ_ACCOUNT_KEY: Final = (
+    "SELECT sealed.data FROM accounts JOIN sealed ON sealed.slot = accounts.slot WHERE account = ?"
+)
+READ_ACCOUNTS: Final = "SELECT account FROM accounts ORDER BY account"
+READ_PRINCIPAL: Final = f"SELECT {', '.join(PRINCIPAL)}, mac FROM principals WHERE arn = ?"
+READ_ACCESS_KEY: Final = (
+    "SELECT access_key_id, principal_arn, sealed.data, active, created, mac FROM access_keys "
+    "JOIN sealed ON sealed.slot = access_keys.slot WHERE access_key_id = ?"
+)
+
+READ_SLOTS: Final = (
+    "SELECT number, kind, parameters, sealed.data FROM slots JOIN sealed ON sealed.slot = slots.slot ORDER BY number"
+)
+READ_DOMAIN_KEYS: Final = (
+    "SELECT version, sealed.data, created, retired FROM domain_keys "
+    "JOIN sealed ON sealed.slot = domain_keys.slot ORDER BY version"
+)
+
+READ_CHANGES: Final = "SELECT seq, kind, account, region, subject FROM changes WHERE seq > ? ORDER BY seq LIMIT ?"
+READ_LAST_CHANGE: Final = "SELECT MAX(seq) FROM changes"
+READ_FIRST_CHANGE: Final = "SELECT MIN(seq) FROM changes"
+READ_OUTBOX: Final = "SELECT seq, event_id, record FROM outbox ORDER BY seq LIMIT ?"
+READ_META: Final = "SELECT value FROM meta WHERE name = ?"
+
+# --- writes -----------------------------------------------------------------------------------------------------------
+
+PUT_KEY: Final = _put("keys", (*KEY, "mac"), 3)
+DELETE_KEY: Final = f"DELETE FROM keys {_OF_KEY}"
+PUT_ALIAS: Final = _put("aliases", (*ALIAS, "mac"), 3)
+DELETE_ALIAS: Final = "DELETE FROM aliases WHERE account = ? AND region = ? AND name = ?"
+DELETE_ALIASES_OF_KEY: Final = f"DELETE FROM aliases {_OF_KEY}"
+PUT_PRINCIPAL: Final = _put("principals", (*PRINCIPAL, "mac"), 1)
+
+PUT_WRAP_KEY: Final = _put("wrap_keys", ("account", "region", "key_id", "slot"), 3)
+DELETE_WRAP_KEY: Final = f"DELETE FROM wrap_keys {_OF_KEY}"
+PUT_MATERIAL: Final = _put(
+    "materials", ("account", "region", "key_id", "material_id", "version", "spec", "slot", "created"), 4
+)
+DELETE_MATERIALS: Final = f"DELETE FROM materials {_OF_KEY}"
+PUT_ACCOUNT: Final = _put("accounts", ("account", "name", "slot", "created"), 1)
+PUT_ACCESS_KEY: Final = _put("access_keys", ("access_key_id", "principal_arn", "slot", "active", "created", "mac"), 1)
+DELETE_ACCESS_KEY: Final = "DELETE FROM access_keys WHERE access_key_id = ?"
+PUT_SLOT: Final = _put("slots", ("number", "kind", "parameters", "slot"), 1)
+DELETE_SLOT: Final = "DELETE FROM slots WHERE number = ?"
+PUT_DOMAIN_KEY: Final = _put("domain_keys", ("version", "slot", "created", "retired"), 1)
+PUT_META: Final = _put("meta", ("name", "value"), 1)
+
+LOG_CHANGE: Final = "INSERT INTO changes (kind, account, region, subject) VALUES (?, ?, ?, ?) RETURNING seq"
+# The newest entry stays, so that the log's end is known whatever is trimmed.
+TRIM_CHANGES: Final = "DELETE FROM changes WHERE seq <= ? AND seq < (SELECT MAX(seq) FROM changes) RETURNING seq"
+PUT_OUTBOX: Final = "INSERT INTO outbox (event_id, record) VALUES (?, ?) RETURNING seq"
+DELETE_OUTBOX: Final = "DELETE FROM outbox WHERE seq = ?"
+
+# --- sealed bytes (see vault.py) --------------------------------------------------------------------------------------
+
+SLOT_OF_WRAP_KEY: Final = f"SELECT slot FROM wrap_keys {_OF_KEY}"
+SLOTS_OF_MATERIALS: Final = f"SELECT slot FROM materials {_OF_KEY}"
+SLOT_OF_MATERIAL: Final = f"SELECT slot FROM materials {_OF_KEY} AND material_id = ?"
+SLOT_OF_ACCOUNT: Final = "SELECT slot FROM accounts WHERE account = ?"
+SLOT_OF_ACCESS_KEY: Final = "SELECT slot FROM access_keys WHERE access_key_id = ?"
+SLOT_OF_SLOT: Final = "SELECT slot FROM slots WHERE number = ?"
+SLOT_OF_DOMAIN_KEY: Final = "SELECT slot FROM domain_keys WHERE version = ?"
+
+READ_SEALED: Final = "SELECT data FROM sealed WHERE slot = ?"
+ADD_SEALED: Final = "INSERT INTO sealed (data) VALUES (?) RETURNING slot"
+OVERWRITE_SEALED: Final = "UPDATE sealed SET data = ? WHERE slot = ?"
+FIND_WIPED: Final = "SELECT slot FROM wiped WHERE size = ? ORDER BY slot LIMIT 1"
+ADD_WIPED: Final = "INSERT INTO wiped (slot, size) VALUES (?, ?)"
+DELETE_WIPED: Final = "DELETE FROM wiped WHERE slot = ?"

@@ -1,0 +1,111 @@
+"""The writes of `interface.Transaction` over any database that runs the texts of `statements`.
+
+Guarantees: a protected row is written with its MAC in the same statement; sealed bytes go through the vault, so that a
+replacement or a deletion leaves no copy. Does not begin or commit: the database's own file does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keystead.domain.caller import Principal
+from keystead.domain.key import Alias, Key, WrappedKey, WrappedMaterial
+from keystead.store import rows, vault
+from keystead.store import statements as sql
+from keystead.store.interface import DomainKeyRow, SlotRow, StoredAccessKey
+from keystead.store.reader import SqlReader
+
+
+class SqlTransaction(SqlReader):
+    """Writes through ``execute``, valid as long as that is; `interface.Transaction` says what each write means."""
+
+    __slots__ = ()
+
+    def put_key(self, key: Key) -> None:
+        self._put("keys", sql.PUT_KEY, rows.key_columns(key))
+
+    def delete_key(self, account: str, region: str, key_id: str) -> None:
+        name = (account, region, key_id)
+        slots = self._execute(sql.SLOT_OF_WRAP_KEY, name) + self._execute(sql.SLOTS_OF_MATERIALS, name)
+        self._execute(sql.DELETE_WRAP_KEY, name)
+        self._execute(sql.DELETE_MATERIALS, name)
+        for (slot,) in slots:
+            vault.wipe(self._execute, slot)
+        self._execute(sql.DELETE_ALIASES_OF_KEY, name)
+        self._execute(sql.DELETE_KEY, name)
+
+    def put_wrap_key(self, row: WrappedKey) -> None:
+        name = (row.account, row.region, row.key_id)
+        slot = self._place(sql.SLOT_OF_WRAP_KEY, name, row.wrapped)
+        self._execute(sql.PUT_WRAP_KEY, (*name, slot))
+
+    def put_material(self, row: WrappedMaterial) -> None:
+        name = (row.account, row.region, row.key_id, row.material_id)
+        slot = self._place(sql.SLOT_OF_MATERIAL, name, row.wrapped)
+        self._execute(sql.PUT_MATERIAL, (*name, row.version, row.spec, slot, float(row.created)))
+
+    def put_alias(self, alias: Alias) -> None:
+        self._put("aliases", sql.PUT_ALIAS, rows.alias_columns(alias))
+
+    def delete_alias(self, account: str, region: str, name: str) -> None:
+        self._execute(sql.DELETE_ALIAS, (account, region, name))
+
+    def put_account(self, account: str, name: str, wrapped_key: bytes, created: float) -> None:
+        slot = self._place(sql.SLOT_OF_ACCOUNT, (account,), wrapped_key)
+        self._execute(sql.PUT_ACCOUNT, (account, name, slot, float(created)))
+
+    def put_principal(self, principal: Principal, created: float) -> None:
+        self._put("principals", sql.PUT_PRINCIPAL, rows.principal_columns(principal, created))
+
+    def put_access_key(self, row: StoredAccessKey) -> None:
+        columns = rows.access_key_columns(row)
+        mac = self._seal.mac("access_keys", columns)
+        slot = self._place(sql.SLOT_OF_ACCESS_KEY, (row.access_key_id,), row.sealed_secret)
+        access_key_id, principal_arn, _secret, active, created = columns
+        self._execute(sql.PUT_ACCESS_KEY, (access_key_id, principal_arn, slot, active, created, mac))
+
+    def delete_access_key(self, access_key_id: str) -> None:
+        self._remove(sql.SLOT_OF_ACCESS_KEY, sql.DELETE_ACCESS_KEY, (access_key_id,))
+
+    def put_slot(self, row: SlotRow) -> None:
+        slot = self._place(sql.SLOT_OF_SLOT, (row.number,), row.wrapped)
+        self._execute(sql.PUT_SLOT, (row.number, row.kind, row.parameters, slot))
+
+    def delete_slot(self, number: int) -> None:
+        self._remove(sql.SLOT_OF_SLOT, sql.DELETE_SLOT, (number,))
+
+    def put_domain_key(self, row: DomainKeyRow) -> None:
+        slot = self._place(sql.SLOT_OF_DOMAIN_KEY, (row.version,), row.wrapped)
+        retired = None if row.retired is None else float(row.retired)
+        self._execute(sql.PUT_DOMAIN_KEY, (row.version, slot, float(row.created), retired))
+
+    def put_meta(self, name: str, value: bytes) -> None:
+        self._execute(sql.PUT_META, (name, value))
+
+    def log_change(self, kind: str, account: str, region: str, subject: str) -> int:
+        return int(self._execute(sql.LOG_CHANGE, (kind, account, region, subject))[0][0])
+
+    def trim_changes(self, keep_after_seq: int) -> int:
+        return len(self._execute(sql.TRIM_CHANGES, (keep_after_seq,)))
+
+    def put_outbox(self, event_id: str, record: bytes) -> int:
+        return int(self._execute(sql.PUT_OUTBOX, (event_id, record))[0][0])
+
+    def delete_outbox(self, seqs: Sequence[int]) -> None:
+        for seq in seqs:
+            self._execute(sql.DELETE_OUTBOX, (seq,))
+
+    # --- how a write is done ------------------------------------------------------------------------------------------
+
+    def _put(self, table: str, text: str, columns: rows.Columns) -> None:
+        self._execute(text, (*columns, self._seal.mac(table, columns)))
+
+    def _place(self, find: str, name: rows.Columns, data: bytes) -> int:
+        found = self._execute(find, name)
+        return vault.place(self._execute, found[0][0] if found else None, data)
+
+    def _remove(self, find: str, delete: str, name: rows.Columns) -> None:
+        slots = self._execute(find, name)
+        self._execute(delete, name)
+        for (slot,) in slots:
+            vault.wipe(self._execute, slot)
