@@ -1,24 +1,25 @@
 """Every way to refuse: one vocabulary at the bottom of the house, one renderer at the top.
 
-A refusal is a `Refusal` with AWS's own code and sentence. Services that speak XML render the same object differently, so
-nothing here knows a wire format. The sentences are those AWS was seen to send; a code that AWS sends without any text
-has ``message=None`` here and must stay so.
+A refusal is a `Refusal` with AWS's own code and sentence. Services that speak XML render the same object differently,
+so nothing here knows a wire format. The sentences are those AWS was seen to send; a code that AWS sends without any
+text has ``message=None`` here and must stay so.
 
-Guarantees: a sentence never carries key material, plaintext, a signature or a token. Does not guarantee that the resource named
-in a sentence exists; who may learn that is decided where the refusal is raised.
-"""
+Guarantees: a sentence never carries key material, plaintext, a signature or a token. Does not guarantee that the
+resource named in a sentence exists; who may learn that is decided where the refusal is raised."""
 
 from __future__ import annotations
 
 from typing import Final
 
+AUDIT_UNAVAILABLE: Final = "ServiceUnavailable"
+
 
 class Refusal(Exception):
     """A call that is refused.
 
-    ``code`` is AWS's error code without namespace, ``message`` its sentence or None where AWS sends none, ``status`` the HTTP
-    status of the JSON protocol (400 for the caller's errors, 500 for ours), ``detail`` a note for the operator's log, never sent.
-    """
+    ``code`` is AWS's error code without namespace, ``message`` its sentence or None where AWS sends none, ``status``
+    the HTTP status of the JSON protocol (400 for the caller's errors, 500 for ours), ``detail`` a note for the
+    operator's log, never sent."""
 
     __slots__ = ("code", "detail", "message", "status")
 
@@ -30,7 +31,8 @@ class Refusal(Exception):
         self.detail: Final = detail
 
 
-# --- the front door: protocol and signature (AWS JSON services answer 400 to all of these) ---------------------------------
+# --- the front door: protocol and signature (AWS JSON services answer 400 to all of these)
+# ---------------------------------
 
 
 def unknown_operation() -> Refusal:
@@ -79,17 +81,27 @@ def validation(message: str | None) -> Refusal:
 
 def internal(detail: str | None = None) -> Refusal:
     """Our own fault. ``detail`` goes to the log, the caller learns nothing but that it may try again."""
-    return Refusal("KMSInternalException", "The request was rejected because an internal exception occurred. The request can be retried.",
-                   status=500, detail=detail)
+    return Refusal(
+        "KMSInternalException",
+        "The request was rejected because an internal exception occurred. The request can be retried.",
+        status=500,
+        detail=detail,
+    )
 
 
 def audit_unavailable(detail: str) -> Refusal:
-    """The audit record could not be made durable, so the answer is withheld."""
-    return Refusal("KMSInternalException", "The request was rejected because its audit record could not be written. The request can be retried.",
-                   status=500, detail=detail)
+    """The audit record could not be made durable, so the answer is withheld. The code is a coral service's own for
+    that, so that it is told apart from an internal error and SDKs try again."""
+    return Refusal(
+        AUDIT_UNAVAILABLE,
+        "The request was not answered because its audit record could not be written. The request can be retried.",
+        status=503,
+        detail=detail,
+    )
 
 
-# --- keys and aliases ------------------------------------------------------------------------------------------------------
+# --- keys and aliases
+# ------------------------------------------------------------------------------------------------------
 
 
 def invalid_key_id(key_id: str) -> Refusal:
@@ -133,7 +145,8 @@ def disabled(key_arn: str) -> Refusal:
 
 
 def invalid_state(key_arn: str, predicate: str) -> Refusal:
-    """``predicate`` completes the sentence: ``is pending deletion``, ``is not pending deletion``, ``is pending import``, …"""
+    """``predicate`` completes the sentence: ``is pending deletion``, ``is not pending deletion``, ``is pending
+    import``, …"""
     return Refusal("KMSInvalidStateException", f"{key_arn} {predicate}.")
 
 
@@ -146,7 +159,9 @@ def unsupported_operation(message: str | None = None) -> Refusal:
 
 
 def incorrect_key() -> Refusal:
-    return Refusal("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
+    return Refusal(
+        "IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation."
+    )
 
 
 def invalid_ciphertext() -> Refusal:
@@ -189,6 +204,7 @@ def access_denied(message: str, *, detail: str | None = None) -> Refusal:
 def unreadable_ciphertext(detail: str | None = None) -> Refusal:
     """Decrypt without a key id where the blob's key is unknown, elsewhere, or forbidden: the three look alike."""
     return access_denied(
-        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.",
+        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are "
+        "not allowed to access.",
         detail=detail,
     )

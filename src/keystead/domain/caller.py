@@ -1,8 +1,7 @@
 """Who calls: the principal a signature proved, and what is known of it.
 
-A `Caller` is made in one place only, where a signature has been verified. `via` is set inside the process when a service acts
-for somebody; nothing that arrives on a socket can set it.
-"""
+A `Caller` is made in one place only, where a signature has been verified. `via` is set inside the process when a
+service acts for somebody; nothing that arrives on a socket can set it."""
 
 from __future__ import annotations
 
@@ -24,9 +23,9 @@ class PrincipalKind(StrEnum):
 class Principal:
     """An identity of an account.
 
-    ``arn`` is what policies and messages name; ``role_arn`` is the role behind a session. ``unique_id`` is AIDA…, AROA…:session, or the
-    account id for the root user. ``policies`` are the texts of all identity policies that apply, by name.
-    """
+    ``arn`` is what policies and messages name; ``role_arn`` is the role behind a session. ``unique_id`` is AIDA…,
+    AROA…:session, or the account id for the root user. ``policies`` are the texts of all identity policies that apply,
+    by name."""
 
     kind: PrincipalKind
     account: str
@@ -44,9 +43,8 @@ class Principal:
 class Credential:
     """An access key: what verifies a signature, and whom it proves.
 
-    ``signing_keys`` caches the derived SigV4 keys by (date, region, service); it lives and dies with the credential, so a changed
-    or deleted access key takes its derived keys along.
-    """
+    ``signing_keys`` caches the derived SigV4 keys by (date, region, service); it lives and dies with the credential,
+    so a changed or deleted access key takes its derived keys along."""
 
     access_key_id: str
     secret: bytes = field(repr=False)

@@ -1,8 +1,7 @@
 """What a key is: its facts, without its material.
 
-Everything here is an immutable value. Material exists only as bytes that are wrapped under another key (`WrappedMaterial`); the
-one place that unwraps them is the gate in `services.call`.
-"""
+Everything here is an immutable value. Material exists only as bytes that are wrapped under another key
+(`WrappedMaterial`); the one place that unwraps them is the gate in `services.call`."""
 
 from __future__ import annotations
 
@@ -29,9 +28,9 @@ class KeyState(StrEnum):
 class Key:
     """One KMS key of one account in one region.
 
-    Times are seconds since the epoch. ``ref`` is the opaque 16-byte name by which ciphertexts refer to this key; it tells
-    nothing about the key. ``material_id`` names the current material (64 hex digits). ``tags`` are in the order they were given.
-    """
+    Times are seconds since the epoch. ``ref`` is the opaque 16-byte name by which ciphertexts refer to this key; it
+    tells nothing about the key. ``material_id`` names the current material (64 hex digits). ``tags`` are in the order
+    they were given."""
 
     account: str
     region: str
@@ -55,8 +54,11 @@ class Key:
         object.__setattr__(self, "arn", arn.key_arn(self.region, self.account, self.key_id))
 
     def exists(self, now: float) -> bool:
-        """False from the deletion date on, whether or not the rows are gone yet: deletion is a fact that time decides."""
-        return not (self.state is KeyState.PENDING_DELETION and self.deletion_date is not None and now >= self.deletion_date)
+        """False from the deletion date on, whether or not the rows are gone yet: deletion is a fact that time
+        decides."""
+        return not (
+            self.state is KeyState.PENDING_DELETION and self.deletion_date is not None and now >= self.deletion_date
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,6 @@ KEY_POLICY_BYTES: Final = 32_768
 KEYS_PER_REGION: Final = 100_000
 ALIASES_PER_KEY: Final = 50
 TAGS_PER_KEY: Final = 50
-GRANT_TOKENS_PER_CALL: Final = 10
-
-# Encrypt: "EncryptionContext"; the serialized context, AWS KMS developer guide "Encryption context".
-ENCRYPTION_CONTEXT_BYTES: Final = 8_192
 
 # ScheduleKeyDeletion: the service model's 1..365 is looser than the service.
 DELETION_DAYS_LEAST: Final = 7

@@ -1,8 +1,7 @@
 """Paging: what a marker remembers, and how a page is cut.
 
-A marker names the operation, its account and region, the question asked and the last item given, so that it continues that list
-only. It is sealed before it leaves (`services.call`), so a caller can neither read nor make one.
-"""
+A marker names the operation, its account and region, the question asked and the last item given, so that it continues
+that list only. It is sealed before it leaves (`services.call`), so a caller can neither read nor make one."""
 
 from __future__ import annotations
 
@@ -18,7 +17,8 @@ T = TypeVar("T")
 
 
 class Marker(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list stopped: ``question`` is what was asked besides paging (a key id, or empty), ``after`` the last item given."""
+    """Where a list stopped: ``question`` is what was asked besides paging (a key id, or empty), ``after`` the last
+    item given."""
 
     operation: str
     account: str

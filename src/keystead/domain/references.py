@@ -1,8 +1,7 @@
 """The forms in which a caller may name a key: key id, key ARN, alias name, alias ARN.
 
-Parsing decides the form and refuses what is none, in AWS's words (api.md legend, errors.md §5). It does not look anything up: whether
-the key exists, and whether the caller may know, is decided later.
-"""
+Parsing decides the form and refuses what is none, in AWS's words (api.md legend, errors.md §5). It does not look
+anything up: whether the key exists, and whether the caller may know, is decided later."""
 
 from __future__ import annotations
 
@@ -16,12 +15,15 @@ from keystead.domain import arn
 ALIAS_PREFIX: Final = "alias/"
 RESERVED_ALIAS_PREFIX: Final = "alias/aws/"
 
-_KEY_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32}", re.IGNORECASE)
+_KEY_ID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32}", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A key by id (``key_id``) or by alias (``alias``, with its prefix), in the account and region where it is to be looked for.
+    """A key by id (``key_id``) or by alias (``alias``, with its prefix), in the account and region where it is to be
+    looked for.
 
     ``by_arn`` is whether the caller spelled out account and region: only then may the key belong to another account.
     """
@@ -42,9 +44,8 @@ class Reference:
 def parse(text: str, account: str, region: str, *, aliases: bool) -> Reference:
     """Read a KeyId as the caller in ``account`` and ``region`` means it.
 
-    ``aliases`` says whether the operation takes alias names. Refuses with NotFoundException (malformed id, other region) or
-    InvalidArnException (alias where none is taken).
-    """
+    ``aliases`` says whether the operation takes alias names. Refuses with NotFoundException (malformed id, other
+    region) or InvalidArnException (alias where none is taken)."""
     if text.startswith("arn:"):
         return _from_arn(text, region, aliases=aliases)
     if text.startswith(ALIAS_PREFIX):

@@ -1,9 +1,8 @@
 """The key state machine: which operation may touch a key in which state, and with which refusal.
 
-The facts are one table; a wrong rule is one wrong cell. Source: the key state table of the AWS KMS developer guide ("Key states of
-AWS KMS keys"), corrected where the service was seen to answer otherwise (operations on a key that is pending deletion answer
-KMSInvalidStateException, never DisabledException).
-"""
+The facts are one table; a wrong rule is one wrong cell. Source: the key state table of the AWS KMS developer guide
+("Key states of AWS KMS keys"), corrected where the service was seen to answer otherwise (operations on a key that is
+pending deletion answer KMSInvalidStateException, never DisabledException)."""
 
 from __future__ import annotations
 

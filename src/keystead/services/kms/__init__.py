@@ -1,1 +1,1 @@
-"""The operations of AWS KMS."""
+"""The operations of AWS KMS: one module a subject, one function an operation."""

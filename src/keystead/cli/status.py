@@ -1,0 +1,136 @@
+"""``keystead status`` and ``keystead version``."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import urllib.parse
+from configparser import ConfigParser
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from keystead.cli import options, profile, setup
+from keystead.cli.say import NO, OK, data, tell
+from keystead.config import Config
+
+_PATIENCE: Final = 2.0
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+def version(as_json: bool) -> None:
+    """Print the version."""
+    if as_json:
+        data({"keystead": installed("keystead"), "python": sys.version.split()[0]})
+    else:
+        click.echo(f"keystead {installed('keystead')}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    founded: bool
+    endpoint: str | None
+    answers: bool
+    accounts: list[str]
+    custodians: list[str]
+    warnings: list[str]
+
+
+@click.command()
+@options.places
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+def status(config_file: Path | None, as_json: bool, **given: Any) -> None:
+    """Say what is there, whether it answers, and what should be mended. Exit status 1 when there is no server that
+    answers."""
+    config = options.load(config_file, **given)
+    found = _look(config)
+    if as_json:
+        data(
+            {
+                "founded": found.founded,
+                "data": str(config.data),
+                "endpoint": found.endpoint,
+                "answers": found.answers,
+                "accounts": found.accounts,
+                "custodians": found.custodians,
+                "warnings": found.warnings,
+            }
+        )
+    else:
+        click.echo(
+            f"store       {config.data}"
+            if found.founded
+            else f"store       none in {config.data}; `keystead init` makes one"
+        )
+        click.echo(f"accounts    {', '.join(found.accounts) or '-'}")
+        click.echo(f"custodians  {', '.join(found.custodians) or '-'}")
+        answers = "answers" if found.answers else "does not answer; `keystead serve` starts it"
+        click.echo(f"server      {found.endpoint or 'never started'}: {answers}")
+        for warning in found.warnings:
+            tell(f"WARNING: {warning}")
+    sys.exit(OK if found.answers else NO)
+
+
+def _look(config: Config) -> _Status:
+    endpoint, authority = _noted(config.profile)
+    answers = endpoint is not None and _answers(endpoint, authority)
+    if not setup.founding_done(config):
+        return _Status(False, endpoint, answers, [], [], [])
+    with setup.store_of(config) as store:
+        accounts, rows = store.read(lambda reader: (reader.accounts(), reader.slots()))
+    warnings = []
+    if [row.kind for row in rows] == ["file"]:
+        warnings.append(
+            f"The file {config.root_key} is the only thing that opens the root key. If it is lost, every key is lost. "
+            "`keystead custodian add --passphrase` adds a second way."
+        )
+    elif len(rows) == 1:
+        warnings.append(
+            "Only one custodian opens the root key. If it is lost, every key is lost. See `keystead custodian add --help`."
+        )
+    if any(row.kind == "file" for row in rows) and not config.root_key.exists():
+        warnings.append(f"The custodian file {config.root_key} is not there.")
+    if config.tls_certificate is not None and config.tls_key is not None:
+        warnings += _tls_warnings(config.tls_certificate, config.tls_key)
+    return _Status(True, endpoint, answers, accounts, [f"{row.number} {row.kind}" for row in rows], warnings)
+
+
+def _tls_warnings(certificate: Path, key: Path) -> list[str]:
+    import time
+
+    from keystead.http.tls import key_file_warnings, validity_warnings
+
+    return [*key_file_warnings(key), *validity_warnings(certificate, time.time())]
+
+
+def _noted(path: Path) -> tuple[str | None, str | None]:
+    """Endpoint and authority as the last start of the server noted them in the profile."""
+    noted = ConfigParser(interpolation=None)
+    noted.read(path)
+    section = f"profile {profile.NAME}"
+    if section not in noted:
+        return None, None
+    return noted[section].get("endpoint_url"), noted[section].get("ca_bundle")
+
+
+def _answers(endpoint: str, authority: str | None) -> bool:
+    parts = urllib.parse.urlsplit(endpoint)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        import ssl
+
+        trust = ssl.create_default_context(cafile=authority)
+        connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=_PATIENCE, context=trust)
+    else:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

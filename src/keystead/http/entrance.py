@@ -1,0 +1,156 @@
+"""The door of the AWS API: which request is which operation, who signed it, and what the answer looks like on the wire.
+
+Order of checks (errors.md §2): method and target, then the signature, then the body. A body is never parsed for
+somebody who has not proved who he is. `GET /healthz` says that the process answers, `GET /readyz` that it can serve;
+neither needs a signature.
+
+Guarantees: what was verified is what is executed (the same `Request` object), every answer carries its request id,
+refusals that come before a proven signature are counted in the audit journal and do not wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from keystead import errors
+from keystead.domain.caller import Caller, Credential
+from keystead.http import sigv4
+from keystead.http.message import Request
+from keystead.model.awsjson import Codec, render_refusal
+from keystead.services.call import Wire
+from keystead.services.dispatch import Arrival, Dispatch
+from keystead.services.facts import Snapshot
+from keystead.services.table import Service
+
+
+class Answerer(Protocol):
+    """The protocol's handle on one request: `send` once, now or later, on the loop's thread."""
+
+    def send(self, status: int, headers: bytes, body: bytes) -> None: ...
+
+
+#: Refusals without a proven caller: (source address, error code, operation name, time).
+Count = Callable[[str, str, str, float], None]
+
+_COMMON: Final = (
+    b"Content-Type: application/x-amz-json-1.1\r\nCache-Control: no-cache, no-store, must-revalidate, private\r\n"
+    b"Expires: 0\r\nPragma: no-cache\r\n"
+)
+_PLAIN: Final = b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
+_USER_AGENT_LENGTH: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """For which regions signatures are taken, which region an empty one means, and how far a clock may be off
+    (seconds)."""
+
+    regions: frozenset[str]
+    default_region: str
+    skew: float = 300.0
+
+
+class Entrance:
+    """The application behind the sockets of one worker: give it a request, it answers through the given `Answerer`."""
+
+    def __init__(
+        self,
+        service: Service,
+        codec: Codec,
+        dispatch: Dispatch,
+        snapshot: Snapshot,
+        scope: Scope,
+        clock: Callable[[], float],
+        new_id: Callable[[], str],
+        count: Count,
+        ready: Callable[[], bool],
+    ) -> None:
+        self._codec = codec
+        self._dispatch = dispatch
+        self._snapshot = snapshot
+        self._scope = scope
+        self._clock = clock
+        self._new_id = new_id
+        self._count = count
+        self._ready = ready
+        self._service = service
+        prefix = codec.target_prefix.encode() + b"."
+        self._targets: Mapping[bytes, str] = {prefix + name.encode(): name for name in codec.operations}
+
+    def __call__(self, request: Request, answerer: Answerer) -> None:
+        if request.method == "GET" and self._probe(request, answerer):
+            return
+        now = self._clock()
+        request_id = self._new_id()
+        named = _headers(request)
+        operation = ""
+        try:
+            operation = self._operation(request, named)
+            self._snapshot.refresh()
+            caller = self._caller(request, now)
+            row = self._service.rows.get(operation)
+        except errors.Refusal as refusal:
+            self._count(request.peer, refusal.code, operation, now)
+            # The one answer that is not a 400 here: a request that is no API call at all (errors.md §2 row 1).
+            status = 404 if not operation and request.method != "POST" else refusal.status
+            answerer.send(status, _head(request_id), render_refusal(refusal))
+            return
+        wire = Wire(
+            request_id=request_id,
+            source=request.peer,
+            user_agent=named.get(b"user-agent", "")[:_USER_AGENT_LENGTH],
+            host=named.get(b"host", ""),
+            tls_version=None if request.tls is None else request.tls.version,
+            tls_cipher=None if request.tls is None else request.tls.cipher,
+        )
+
+        def reply(status: int, body: bytes) -> None:
+            answerer.send(status, _head(request_id), body)
+
+        self._dispatch.perform(
+            Arrival(operation, row, self._codec.operations[operation], caller, request.body, now, wire, reply)
+        )
+
+    def _probe(self, request: Request, answerer: Answerer) -> bool:
+        path = request.target.split(b"?", 1)[0]
+        if path == b"/healthz":
+            answerer.send(200, _PLAIN, b"ok\n")
+        elif path == b"/readyz":
+            ready = self._ready()
+            answerer.send(200 if ready else 503, _PLAIN, b"ready\n" if ready else b"not ready\n")
+        else:
+            return False
+        return True
+
+    def _operation(self, request: Request, named: Mapping[bytes, str]) -> str:
+        target = named.get(b"x-amz-target")
+        if request.method != "POST" or target is None:
+            raise errors.unknown_operation()
+        operation = self._targets.get(target.encode("latin-1"))
+        if operation is None:
+            raise errors.unknown_operation()
+        return operation
+
+    def _caller(self, request: Request, now: float) -> Caller:
+        def find(access_key_id: str, _session_token: str | None) -> Credential | None:
+            return self._snapshot.credential(access_key_id)
+
+        return sigv4.verify(
+            request,
+            find,
+            now,
+            service=self._codec.signing_name,
+            regions=self._scope.regions,
+            default_region=self._scope.default_region,
+            skew=self._scope.skew,
+        )
+
+
+def _headers(request: Request) -> dict[bytes, str]:
+    """Headers by name; the signature check refuses a request that repeats one of those that matter."""
+    return {name: value.strip().decode("latin-1") for name, value in request.headers}
+
+
+def _head(request_id: str) -> bytes:
+    return b"x-amzn-RequestId: " + request_id.encode("ascii") + b"\r\n" + _COMMON

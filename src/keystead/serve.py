@@ -1,0 +1,263 @@
+"""The composition root: from a configuration to worker processes that answer.
+
+    supervisor     listening sockets, shared epochs and heads; forks; opens no root key
+      worker       root key -> hierarchy -> store, journal -> snapshot, committer, dispatch -> entrance -> sockets
+
+Guarantees: nothing is served before the journal and the store are open and what a crash left in the outbox is
+journalled; SIGTERM answers what has begun, then makes the journal durable, then ends. May import everything; nobody
+imports it but the command that starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import uvloop
+
+from keystead.audit import verify
+from keystead.audit.counted import Counted
+from keystead.audit.heads import Heads
+from keystead.audit.journal import Journal
+from keystead.audit.seals import Seals
+from keystead.config import Config
+from keystead.crypto.rootkey.custodian import Custodian
+from keystead.crypto.rootkey.slots import RootKeyClosed
+from keystead.http.connections import Connections
+from keystead.http.entrance import Entrance, Scope
+from keystead.http.tls import Certificate, TlsError
+from keystead.model.awsjson import Codec
+from keystead.services import commit, founding
+from keystead.services.dispatch import Dispatch
+from keystead.services.epochs import Epochs
+from keystead.services.facts import Snapshot
+from keystead.services.identifiers import RequestIds
+from keystead.services.kms.operations import KMS
+from keystead.services.kms.sweep import Sweep
+from keystead.store.interface import StoreError
+from keystead.store.sqlite import SqliteStore
+from keystead.supervisor import EXIT_CANNOT_SERVE, Place, Supervisor
+
+Report = Callable[[str, BaseException | None], None]
+
+TICK: Final = 1.0
+SWEEP: Final = 15.0
+
+# How long a thread may keep the interpreter from others (seconds). The journal's writer comes back from fdatasync and
+# must not wait the default 5 ms behind a busy event loop: every waiting answer would.
+SWITCH_INTERVAL: Final = 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all processes of one server share: made before the first fork."""
+
+    epochs: Epochs
+    heads: Heads
+    listeners: tuple[tuple[socket.socket, ...], ...]
+
+
+class Worker:
+    """Everything one worker process is made of, in the order in which it is made."""
+
+    def __init__(
+        self,
+        config: Config,
+        number: int,
+        shared: Shared,
+        custodians: list[Custodian],
+        report: Report,
+        clock: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._config = config
+        self._number = number
+        self._shared = shared
+        self._report = report
+        self._clock = clock
+        self.ready = False
+        loop = asyncio.get_running_loop()
+        unchecked = SqliteStore.open(config.store, None, create=False)
+        self._hierarchy = hierarchy = founding.open_hierarchy(unchecked, custodians)
+        self._store = unchecked.connect(hierarchy.row_mac)
+        self._writing = unchecked.connect(hierarchy.row_mac)
+        unchecked.close()
+        config.journal.mkdir(mode=0o700, exist_ok=True)
+        self._journal = Journal(
+            config.journal, number, hierarchy.audit_key, shared.heads, clock, random, loop=loop, report=report
+        )
+        self._seals = None
+        if number == 0:
+            self._seals = Seals(config.journal, hierarchy.audit_key, shared.heads, clock, random)
+        self._counted = Counted()
+        new_id = RequestIds(random)
+        self._committer = commit.Committer(self._writing, self._journal, shared.epochs, number, loop)
+        snapshot = Snapshot(
+            self._store, shared.epochs, partial(founding.open_access_key, hierarchy), keys=config.cached_keys
+        )
+        dispatch = Dispatch(KMS, snapshot, self._committer, self._journal, hierarchy, random, new_id, report)
+        self._sweep = Sweep(KMS, self._store, self._committer, new_id, clock, report)
+        entrance = Entrance(
+            KMS,
+            Codec("kms"),
+            dispatch,
+            snapshot,
+            Scope(frozenset(config.regions), config.default_region, config.skew),
+            clock,
+            new_id,
+            self._counted.add,
+            lambda: self.ready and not self._journal.refusing,
+        )
+        self._connections = Connections(entrance, report=report)
+        self._tls = None
+        if config.tls_certificate is not None and config.tls_key is not None:
+            self._tls = Certificate(config.tls_certificate, config.tls_key, lambda sentence: report(sentence, None))
+
+    async def recover(self) -> int:
+        """Journal what a crash left between commit and journal. Returns how many records that were."""
+        rows = self._writing.read(lambda reader: reader.outbox(100_000))
+        mine = commit.leftovers(rows, self._number, self._config.workers)
+        if not mine:
+            return 0
+        wanted = {row.event_id.split("/", 1)[1] for row in mine}
+        journalled = verify.find_events(self._config.journal, wanted)
+        return await commit.recover(self._writing, self._journal, mine, journalled)
+
+    def open_doors(self) -> None:
+        for listener in self._shared.listeners[self._number]:
+            plain = listener.family == socket.AF_UNIX  # never leaves the machine
+            self._connections.listen(listener, None if self._tls is None or plain else self._tls.current)
+        self.ready = True
+
+    def reload(self) -> None:
+        """SIGHUP: take a new certificate; what cannot be used is reported and the old one kept."""
+        if self._tls is not None:
+            self._tls.reload()
+
+    async def run(self, end: asyncio.Event) -> None:
+        """Serve until ``end``, then answer what has begun."""
+        beats = [asyncio.create_task(self._beat(TICK, self._tick))]
+        if self._number == 0:
+            beats.append(asyncio.create_task(self._beat(SWEEP, self._sweep.run)))
+        await end.wait()
+        self.ready = False
+        await self._connections.drain(self._config.drain)
+        for beat in beats:
+            beat.cancel()
+        self.close()
+
+    def close(self) -> None:
+        self._tick()
+        self._committer.close()
+        self._journal.close()
+        if self._seals is not None:
+            self._seals.close()
+        self._writing.close()
+        self._store.close()
+
+    def _tick(self) -> None:
+        for line in self._counted.flush(self._clock()):
+            self._journal.append(line, lambda _error: None)
+        self._committer.tick()
+        if self._seals is not None:
+            self._seals.seal()
+        if self._tls is not None:
+            self._tls.reload_if_changed()
+
+    async def _beat(self, seconds: float, action: Callable[[], object]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                action()
+            except Exception as error:
+                self._report("housekeeping failed and is tried again", error)
+
+
+def protect_memory() -> None:
+    """No core dumps: they would hold keys. prctl(2) also covers dump handlers behind a pipe, which ignore the limit."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
+
+
+def work(
+    config: Config,
+    shared: Shared,
+    custodians: list[Custodian],
+    report: Report,
+    place: Place,
+) -> int:
+    """One worker process, from fork to exit status."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        return uvloop.run(_work(config, shared, custodians, report, place))
+    except (RootKeyClosed, founding.NotFounded, StoreError, TlsError, OSError) as error:
+        report("this server cannot start", error)
+        return EXIT_CANNOT_SERVE
+
+
+async def _work(
+    config: Config,
+    shared: Shared,
+    custodians: list[Custodian],
+    report: Report,
+    place: Place,
+) -> int:
+    loop = asyncio.get_running_loop()
+    end = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, end.set)
+    loop.add_reader(place.parent, end.set)  # readable when the parent is gone
+    worker = Worker(config, place.number, shared, custodians, report)
+    loop.add_signal_handler(signal.SIGHUP, worker.reload)
+    await worker.recover()
+    worker.open_doors()
+    os.write(place.ready, bytes([place.number]))
+    await worker.run(end)
+    return 0
+
+
+def last_change(config: Config) -> int:
+    """The newest change of the store, read without any key."""
+    with contextlib.closing(SqliteStore.open(config.store, None, create=False)) as store:
+        return store.read(lambda reader: reader.last_change())
+
+
+def serve(
+    config: Config,
+    listeners: tuple[tuple[socket.socket, ...], ...],
+    custodians: list[Custodian],
+    all_ready: Callable[[], None],
+    report: Report,
+) -> int:
+    """Run the server until it is told to end; returns the exit status. ``listeners`` are those of each worker."""
+    supervisor_slot = config.workers
+    shared = Shared(Epochs(config.workers + 1), Heads.shared(config.workers), listeners)
+
+    def publish(_number: int) -> None:
+        # A worker may have died between its commit and the publication of it.
+        shared.epochs.publish(supervisor_slot, last_change(config))
+
+    publish(supervisor_slot)
+    supervisor = Supervisor(
+        workers=config.workers,
+        work=partial(work, config, shared, custodians, report),
+        bereaved=publish,
+        all_ready=all_ready,
+        report=lambda text: report(text, None),
+        drain=config.drain,
+    )
+    return supervisor.run()
+
+
+__all__: Final = ["Shared", "Worker", "protect_memory", "serve"]

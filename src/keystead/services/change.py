@@ -1,0 +1,44 @@
+"""What an operation wants written: a value, made by a pure function, applied inside one transaction.
+
+An operation that mutates is run twice: first over the snapshot, so that a refused call never takes the write lock,
+then again inside its transaction over current rows, so that two workers never both pass a limit, an alias or a state
+check. Only the second `Change` is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from keystead.store.interface import Transaction
+
+#: Kinds of the change log: what a worker must forget when it reads the row.
+KEY: Final = "key"
+ALIAS: Final = "alias"
+PRINCIPAL: Final = "principal"
+ACCESS_KEY: Final = "access_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One row of the change log: ``subject`` of ``kind`` in account and region is not what it was."""
+
+    kind: str
+    account: str
+    region: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The answer of a mutation, what it writes, and what others must forget because of it. No writes: a no-op."""
+
+    answer: Any
+    writes: tuple[Callable[[Transaction], None], ...] = ()
+    touches: tuple[Touch, ...] = ()
+
+    def apply(self, transaction: Transaction) -> None:
+        for write in self.writes:
+            write(transaction)
+        for touch in self.touches:
+            transaction.log_change(touch.kind, touch.account, touch.region, touch.subject)

@@ -1,0 +1,201 @@
+"""How a change becomes true: one transaction, its audit record beside it, the epoch, the journal, and only then the
+answer.
+
+    decide again inside the transaction · write · put the audit record into the outbox · COMMIT (durable)
+    -> publish the epoch -> copy the record to the journal (durable) -> answer -> settle the outbox row
+
+Guarantees: no acknowledged change without its audit record and none without a durable commit; before any reply to a
+mutation, no-ops and refusals included, every worker of the machine sees what it answered on. A crash anywhere in
+between leaves an outbox row, and `recover` copies it to the journal exactly once. If the journal fails the answer is
+withheld, and the row is tried again with every `tick`.
+
+Transactions run on one thread of their own, so that an fsync never stalls the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from keystead import errors
+from keystead.services.epochs import Epochs
+from keystead.store.interface import OutboxRow, Store, StoreError, Transaction
+
+
+class Journal(Protocol):
+    """What is asked of the audit journal: append a line, and be told on the loop's thread when it is durable (None)
+    or why not."""
+
+    def append(self, record: bytes, done: Callable[[BaseException | None], None]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a transaction decided: the answer for the caller and the audit record of the change."""
+
+    answer: Any
+    event_id: str
+    record: bytes
+
+
+#: Decides inside the transaction over its rows, applies the writes, returns the answer and record; a Refusal rolls everything back.
+Decide = Callable[[Transaction], Decided]
+Done = Callable[[Decided | BaseException], None]
+
+
+@dataclass(slots=True)
+class _Committed:
+    decided: Decided
+    outbox: int
+    epoch: int
+
+
+class _Refused(Exception):
+    """Carries a refusal out of the transaction together with the epoch it was decided on."""
+
+    def __init__(self, cause: BaseException, epoch: int) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.epoch = epoch
+
+
+class Committer:
+    """The one writer of a worker process. ``slot`` is the worker's number, which also marks its rows of the outbox."""
+
+    def __init__(
+        self, store: Store, journal: Journal, epochs: Epochs, slot: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._epochs = epochs
+        self._slot = slot
+        self._loop = loop
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keystead-commit")
+        self._settled: list[int] = []
+        self._failed: dict[int, bytes] = {}
+
+    def commit(self, decide: Decide, done: Done) -> None:
+        """Run ``decide`` in a transaction; ``done`` is called once, on the loop's thread, when the answer may be
+        given."""
+        future = self._loop.run_in_executor(self._thread, self._transact, decide)
+        future.add_done_callback(partial(self._committed, done))
+
+    def _transact(self, decide: Decide) -> _Committed:
+        settled = self._settled[:]
+
+        def attempt(transaction: Transaction) -> _Committed:
+            before = transaction.last_change()
+            try:
+                decided = decide(transaction)
+            except errors.Refusal as refusal:
+                raise _Refused(refusal, before) from refusal
+            transaction.delete_outbox(settled)
+            outbox = transaction.put_outbox(self._mark(decided.event_id), decided.record)
+            return _Committed(decided, outbox, transaction.last_change())
+
+        committed = self._store.transact(attempt)
+        # Rows settled meanwhile by the loop's thread were appended behind this copy, and stay.
+        del self._settled[: len(settled)]
+        return committed
+
+    def _mark(self, event_id: str) -> str:
+        return f"{self._slot}/{event_id}"
+
+    def _committed(self, done: Done, future: asyncio.Future[_Committed]) -> None:
+        error = future.exception()
+        if isinstance(error, _Refused):
+            self.published(error.epoch)
+            done(error.cause)
+        elif error is not None:
+            done(error)
+        else:
+            committed = future.result()
+            self.published(committed.epoch)
+            self._journal.append(committed.decided.record, partial(self._journalled, done, committed))
+
+    def afterwards(self, action: Callable[[Store], None]) -> None:
+        """Do something with the store on the committing thread, after the commits that are under way."""
+        self._loop.run_in_executor(self._thread, action, self._store).add_done_callback(_consume)
+
+    def published(self, epoch: int) -> None:
+        """Tell every worker that nothing older than ``epoch`` may be used from now on."""
+        self._epochs.publish(self._slot, epoch)
+
+    def _journalled(self, done: Done, committed: _Committed, error: BaseException | None) -> None:
+        self._settle(committed.outbox, committed.decided.record, error)
+        done(committed.decided if error is None else errors.audit_unavailable(str(error)))
+
+    def _settle(self, outbox: int, record: bytes, error: BaseException | None) -> None:
+        if error is None:
+            self._settled.append(outbox)
+        else:
+            self._failed[outbox] = record
+
+    def tick(self) -> None:
+        """To be called every second or so: try records again that the journal refused, and settle outbox rows that no
+        later commit has taken along."""
+        failed, self._failed = self._failed, {}
+        for outbox, record in failed.items():
+            self._journal.append(record, partial(self._settle, outbox, record))
+        if self._settled:
+            self._loop.run_in_executor(self._thread, self._flush).add_done_callback(_consume)
+
+    def _flush(self) -> None:
+        settled = self._settled[:]
+        self._store.transact(lambda transaction: transaction.delete_outbox(settled))
+        del self._settled[: len(settled)]
+
+    def close(self) -> None:
+        """Wait for what is under way and settle what is journalled."""
+        self._thread.submit(self._flush).result()
+        self._thread.shutdown(wait=True)
+
+
+def _consume(future: asyncio.Future[None]) -> None:
+    """What housekeeping could not do now it does later; only a programming error is worth a word."""
+    error = future.exception()
+    if error is not None and not isinstance(error, StoreError):
+        future.get_loop().call_exception_handler({"message": "store housekeeping failed", "exception": error})
+
+
+def leftovers(rows: Iterable[OutboxRow], slot: int, workers: int) -> list[OutboxRow]:
+    """The outbox rows a crash left that worker ``slot`` of ``workers`` has to finish: its own, and for the first
+    worker those of numbers that no longer exist (the server was started with fewer workers)."""
+    mine = []
+    for row in rows:
+        owner = int(row.event_id.split("/", 1)[0])
+        if owner == slot or (slot == 0 and owner >= workers):
+            mine.append(row)
+    return mine
+
+
+async def recover(store: Store, journal: Journal, rows: list[OutboxRow], journalled: frozenset[str]) -> int:
+    """Copy to the journal what a crash left in the outbox, before the worker takes its first call. Returns how many
+    were missing.
+
+    ``journalled`` are the event ids that were found in the journal already: the crash came after the journal and
+    before the outbox was settled, and these are only removed."""
+    loop = asyncio.get_running_loop()
+    missing = [row for row in rows if row.event_id.split("/", 1)[1] not in journalled]
+    waits = []
+    for row in missing:
+        wait: asyncio.Future[None] = loop.create_future()
+        journal.append(row.record, partial(_resolve, wait))
+        waits.append(wait)
+    await asyncio.gather(*waits)
+    if rows:
+        store.transact(lambda transaction: transaction.delete_outbox([row.seq for row in rows]))
+    return len(missing)
+
+
+def _resolve(wait: asyncio.Future[None], error: BaseException | None) -> None:
+    if wait.cancelled():
+        return
+    if error is None:
+        wait.set_result(None)
+    else:
+        wait.set_exception(error)

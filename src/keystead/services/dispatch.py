@@ -1,0 +1,217 @@
+"""The one long path: from an authenticated request to an answer that may be given.
+
+    1 decode      into a frozen request, or one refusal that names every broken constraint
+    2 load        key references and blob headers are resolved by the call, from memory that is current (`Snapshot.refresh`)
+    3 quota       (request quotas are not part of this version)
+    4 run         the row's plain function; it must have asked permission
+    5 commit      a change is decided again inside its transaction, its audit record beside it
+    6 audit       wait until the record is durable
+    7 encode      the answer, or the refusal
+
+Guarantees: a function that never asked permission gives no answer; no answer, and no refusal of an authenticated call,
+leaves before its audit record is durable; an exception that is no refusal becomes AWS's retryable internal error and
+is reported to the operator, its text never sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from keystead import errors
+from keystead.audit import record
+from keystead.crypto.hierarchy import Hierarchy
+from keystead.domain.caller import Caller
+from keystead.domain.states import States
+from keystead.model.awsjson import OperationCodec, render_refusal
+from keystead.services import commit
+from keystead.services.call import Call, Wire
+from keystead.services.change import Change
+from keystead.services.facts import Facts, Rows, Snapshot
+from keystead.services.table import Row, Service
+from keystead.store.interface import Transaction
+
+#: How an answer is given: HTTP status and body, once, on the loop's thread.
+Reply = Callable[[int, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An authenticated request for one operation, before its body has been read.
+
+    ``row`` is None for an operation of the pinned model that this version does not offer.
+    """
+
+    operation: str
+    row: Row | None
+    codec: OperationCodec
+    caller: Caller
+    body: bytes
+    now: float
+    wire: Wire
+    reply: Reply
+
+
+class Dispatch:
+    """Performs the operations of one service in one worker process. Not thread-safe: it belongs to the event loop's
+    thread."""
+
+    def __init__(
+        self,
+        service: Service,
+        snapshot: Snapshot,
+        committer: commit.Committer,
+        journal: commit.Journal,
+        hierarchy: Hierarchy,
+        random: Callable[[int], bytes],
+        new_id: Callable[[], str],
+        report: Callable[[str, BaseException], None],
+    ) -> None:
+        self._service = service
+        self._snapshot = snapshot
+        self._committer = committer
+        self._journal = journal
+        self._hierarchy = hierarchy
+        self._random = random
+        self._new_id = new_id
+        self._report = report
+
+    def perform(self, arrival: Arrival) -> None:
+        """Carry out one call and give its answer through ``arrival.reply``, now or later."""
+        row = arrival.row
+        request: Any = None
+        try:
+            if row is None:
+                raise errors.not_offered(f"The operation {arrival.operation}")
+            request = arrival.codec.decode(arrival.body)  # 1
+            _check_offered(row, request)
+            call = self._call(arrival, row, request, self._snapshot)  # 2
+            answer = _run(call)  # 4
+            if row.mutates:
+                self._committer.commit(  # 5
+                    partial(self._again, arrival, row, request), partial(self._committed, arrival, request)
+                )
+                return
+            body = arrival.codec.encode(
+                answer
+            )  # 7, before the wait: what cannot be encoded must not be audited as given
+        except Exception as error:
+            self._refuse(arrival, request, error)
+            return
+        self._journal.append(  # 6
+            self._record(arrival, row, call, answer, self._new_id()), partial(self._durable, arrival, 200, body)
+        )
+
+    def _call(self, arrival: Arrival, row: Row, request: Any, facts: Facts) -> Call[Any]:
+        return Call(row, request, arrival.caller, arrival.now, facts, self._hierarchy, self._random, arrival.wire)
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def _again(self, arrival: Arrival, row: Row, request: Any, transaction: Transaction) -> commit.Decided:
+        """Decide once more over the rows of the transaction, and apply. Runs on the committing thread."""
+        call = self._call(arrival, row, request, Rows(transaction))
+        change = _run(call)
+        if not isinstance(change, Change):
+            raise TypeError(f"{row.name} must return a Change")
+        change.apply(transaction)
+        event_id = self._new_id()
+        return commit.Decided(change.answer, event_id, self._record(arrival, row, call, change.answer, event_id))
+
+    def _committed(self, arrival: Arrival, request: Any, outcome: commit.Decided | BaseException) -> None:
+        if isinstance(outcome, commit.Decided):
+            arrival.reply(200, arrival.codec.encode(outcome.answer))
+        elif isinstance(outcome, errors.Refusal) and outcome.code == errors.AUDIT_UNAVAILABLE:
+            self._withhold(arrival, outcome)
+        else:
+            self._refuse(arrival, request, outcome)
+
+    # --- endings -----------------------------------------------------------------------------------------------------
+
+    def _durable(self, arrival: Arrival, status: int, body: bytes, error: BaseException | None) -> None:
+        if error is None:
+            arrival.reply(status, body)
+        else:
+            self._withhold(arrival, errors.audit_unavailable(str(error)))
+
+    def _withhold(self, arrival: Arrival, refusal: errors.Refusal) -> None:
+        """The call was made, but its answer may not be given."""
+        self._report(arrival.wire.request_id, refusal)
+        arrival.reply(refusal.status, render_refusal(refusal))
+
+    def _refuse(self, arrival: Arrival, request: Any, error: BaseException) -> None:
+        """A refusal is audited like an answer, and waits for it like one."""
+        if isinstance(error, errors.Refusal):
+            refusal = error
+        else:
+            self._report(arrival.wire.request_id, error)
+            refusal = errors.internal()
+        row = arrival.row
+        line = self._event(
+            arrival,
+            self._new_id(),
+            request_parameters=None if row is None or request is None else row.parameters(request),
+            error_code=refusal.code,
+            error_message=refusal.message,
+        )
+        self._journal.append(line, partial(self._durable, arrival, refusal.status, render_refusal(refusal)))
+
+    def _record(self, arrival: Arrival, row: Row, call: Call[Any], answer: Any, event_id: str) -> bytes:
+        return self._event(
+            arrival,
+            event_id,
+            request_parameters=row.parameters(call.request),
+            response_elements=answer if row.answer_logged else None,
+            resources=call.resources,
+            key_material_id=call.material_id if row.states is States.CRYPTOGRAPHIC else None,
+        )
+
+    def _event(self, arrival: Arrival, event_id: str, **what: Any) -> bytes:
+        wire = arrival.wire
+        return record.event(
+            event_source=self._service.event_source,
+            event_name=arrival.operation,
+            caller=arrival.caller,
+            now=arrival.now,
+            source=wire.source,
+            user_agent=wire.user_agent,
+            host=wire.host,
+            tls=None if wire.tls_version is None else (wire.tls_version, wire.tls_cipher or ""),
+            request_id=wire.request_id,
+            event_id=event_id,
+            read_only=is_read_only(arrival),
+            **what,
+        )
+
+
+def is_read_only(arrival: Arrival) -> bool:
+    """CloudTrail's readOnly. An operation that is not offered is judged by its name, as AWS names them."""
+    if arrival.row is not None:
+        return arrival.row.read_only
+    return arrival.operation.startswith(_READING)
+
+
+_READING = ("Describe", "Get", "List", "Generate", "Verify", "Sign", "Derive", "Encapsulate", "Decapsulate")
+
+
+def _check_offered(row: Row, request: Any) -> None:
+    """Refuse by name what the model has and this version does not offer, and grant tokens that nobody can have been
+    given."""
+    for member in row.withheld:
+        if getattr(request, member):
+            raise errors.not_offered(f"{row.name} with {_wire_name(request, member)}")
+    if getattr(request, "grant_tokens", None):
+        raise errors.invalid_grant_token()
+
+
+def _wire_name(request: Any, member: str) -> str:
+    return next(field.encode_name for field in msgspec.structs.fields(type(request)) if field.name == member)
+
+
+def _run(call: Call[Any]) -> Any:
+    answer = call.row.function(call)
+    if not call.asked:
+        raise PermissionError(f"{call.row.name} answered without asking permission")
+    return answer

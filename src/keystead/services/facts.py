@@ -1,0 +1,304 @@
+"""The facts a call is decided on, from memory or from the rows of a transaction.
+
+`Snapshot` keeps immutable facts in bounded caches and forgets exactly what the change log names; `Rows` reads the rows
+of one transaction, for the second decision of a mutation. Both answer the same questions, so an operation cannot tell
+which it was given.
+
+Guarantees: after `Snapshot.refresh` nothing older than the published epoch is used. Does not guarantee that facts are
+not newer than the epoch: a change that is committed but not yet acknowledged may be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from keystead.crypto.symmetric import Sealer
+from keystead.domain.caller import Credential, Principal
+from keystead.domain.key import Alias, Key, WrappedKey, WrappedMaterial
+from keystead.domain.policy import document
+from keystead.domain.policy.decide import Candidates, Decision
+from keystead.domain.policy.statements import Policy
+from keystead.services import change
+from keystead.services.epochs import Epochs
+from keystead.store.interface import ChangeRow, ChangesLost, Reader, Store, StoredAccessKey
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+T = TypeVar("T")
+
+Identity = tuple[tuple[str, Policy], ...]
+
+# A snapshot this far behind is emptied instead of patched row by row.
+_CATCH_UP_ROWS = 1_000
+_ANSWERS_PER_KEY = 1_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What the policy engine may remember for one principal, one action and one version of a key: the statements that
+    can match, and the decision itself where none of them reads anything of the request or the time (DESIGN §6)."""
+
+    principal: Principal
+    identity: Identity
+    candidates: Candidates
+    decision: Decision | None
+
+
+@dataclass(slots=True, eq=False)
+class LoadedKey:
+    """A key with its compiled policy and the aliases that point to it.
+
+    ``opened`` holds the capabilities that the gate in `services.call` has made of its material, by material id, and
+    ``answers`` what the policy engine may remember of it: both go when the key changes."""
+
+    key: Key
+    policy: Policy
+    aliases: tuple[str, ...]
+    opened: dict[str, Sealer] = field(default_factory=dict, repr=False)
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
+
+    def remember(self, question: tuple[str, str], answer: Answer) -> None:
+        """Keep an answer under (principal ARN, permission); a key that very many use starts anew now and then."""
+        if len(self.answers) >= _ANSWERS_PER_KEY:
+            self.answers.clear()
+        self.answers[question] = answer
+
+
+class Facts(Protocol):
+    """What an operation may ask. Nothing here decides who may know the answer."""
+
+    def key(self, account: str, region: str, key_id: str) -> LoadedKey | None: ...
+
+    def key_by_ref(self, ref: bytes) -> LoadedKey | None: ...
+
+    def alias(self, account: str, region: str, name: str) -> Alias | None: ...
+
+    def identity(self, principal: Principal) -> Identity: ...
+
+    def read(self, question: Callable[[Reader], T]) -> T:
+        """Lists and counts, which are never cached."""
+
+
+def load_key(reader: Reader, key: Key) -> LoadedKey:
+    names = tuple(found.name for found in reader.aliases(key.account, key.region, key.key_id, None, 1_000))
+    return LoadedKey(key, document.parse_key_policy(key.policy), names)
+
+
+def compile_identity(principal: Principal) -> Identity:
+    return tuple((name, document.parse_identity_policy(text)) for name, text in principal.policies)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Rows that only the gate asks for: wrapped, so of no use to anybody without the hierarchy."""
+
+    account_key: bytes = field(repr=False)
+    wrap_key: WrappedKey
+    materials: tuple[WrappedMaterial, ...]
+
+    def material(self, material_id: str) -> WrappedMaterial | None:
+        return next((row for row in self.materials if row.material_id == material_id), None)
+
+
+def load_secrets(reader: Reader, key: Key) -> Secrets | None:
+    account_key = reader.account_key(key.account)
+    wrap_key = reader.wrap_key(key.account, key.region, key.key_id)
+    if account_key is None or wrap_key is None:
+        return None
+    return Secrets(account_key, wrap_key, tuple(reader.materials(key.account, key.region, key.key_id)))
+
+
+class Rows:
+    """Facts straight from the rows of one transaction (or one consistent read)."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def key(self, account: str, region: str, key_id: str) -> LoadedKey | None:
+        found = self._reader.key(account, region, key_id)
+        return None if found is None else load_key(self._reader, found)
+
+    def key_by_ref(self, ref: bytes) -> LoadedKey | None:
+        found = self._reader.key_by_ref(ref)
+        return None if found is None else load_key(self._reader, found)
+
+    def alias(self, account: str, region: str, name: str) -> Alias | None:
+        return self._reader.alias(account, region, name)
+
+    def identity(self, principal: Principal) -> Identity:
+        return compile_identity(
+            self._reader.principal(principal.arn)
+            or Principal(principal.kind, principal.account, principal.arn, principal.unique_id)
+        )
+
+    def read(self, question: Callable[[Reader], T]) -> T:
+        return question(self._reader)
+
+
+class _Cache(Generic[K, V]):
+    """A dictionary of at most ``limit`` entries; the one that came first goes first."""
+
+    __slots__ = ("entries", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.entries: dict[K, V] = {}
+
+    def put(self, key: K, value: V) -> V | None:
+        """Keep ``value``; returns what had to go for it."""
+        gone = None
+        if key not in self.entries and len(self.entries) >= self.limit:
+            gone = self.entries.pop(next(iter(self.entries)))
+        self.entries[key] = value
+        return gone
+
+
+class Snapshot:
+    """The facts of one worker process. Not thread-safe: it belongs to the event loop's thread.
+
+    ``keys`` and ``credentials`` bound how many of each are kept in memory (about 4 KiB a key with a default policy).
+    """
+
+    __slots__ = (
+        "_aliases",
+        "_credentials",
+        "_epochs",
+        "_identities",
+        "_keys",
+        "_open_secret",
+        "_refs",
+        "_store",
+        "epoch",
+    )
+
+    def __init__(
+        self,
+        store: Store,
+        epochs: Epochs,
+        open_secret: Callable[[StoredAccessKey], bytes],
+        *,
+        keys: int = 10_000,
+        credentials: int = 10_000,
+    ) -> None:
+        self._store = store
+        self._epochs = epochs
+        self._open_secret = open_secret
+        self._keys: _Cache[tuple[str, str, str], LoadedKey] = _Cache(keys)
+        self._refs: dict[bytes, LoadedKey] = {}
+        self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)
+        self._credentials: _Cache[str, Credential] = _Cache(credentials)
+        self._identities: _Cache[str, Identity] = _Cache(credentials)
+        self.epoch = store.read(lambda reader: reader.last_change())
+
+    # --- staying current ---------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Forget what has changed. To be called once at the start of every call, before anything is looked up."""
+        if self._epochs.current() > self.epoch:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        def delta(reader: Reader) -> tuple[list[ChangeRow], int]:
+            return reader.changes_since(self.epoch, _CATCH_UP_ROWS), reader.last_change()
+
+        try:
+            rows, last = self._store.read(delta)
+        except ChangesLost:
+            rows, last = [], self._store.read(lambda reader: reader.last_change())
+            self._forget_everything()
+        if len(rows) == _CATCH_UP_ROWS:  # perhaps there are more: begin anew rather than miss one
+            self._forget_everything()
+        for row in rows:
+            self._forget(row)
+        self.epoch = last
+
+    def _forget(self, row: ChangeRow) -> None:
+        if row.kind == change.KEY:
+            gone = self._keys.entries.pop((row.account, row.region, row.subject), None)
+            if gone is not None:
+                self._refs.pop(gone.key.ref, None)
+        elif row.kind == change.ALIAS:
+            self._aliases.entries.pop((row.account, row.region, row.subject), None)
+        elif row.kind == change.ACCESS_KEY:
+            self._credentials.entries.pop(row.subject, None)
+        elif row.kind == change.PRINCIPAL:
+            self._identities.entries.pop(row.subject, None)
+            of_principal = [
+                access_key_id
+                for access_key_id, credential in self._credentials.entries.items()
+                if credential.principal.arn == row.subject
+            ]
+            for access_key_id in of_principal:
+                del self._credentials.entries[access_key_id]
+        else:  # a kind this version does not know was written by a newer one: trust nothing that is cached
+            self._forget_everything()
+
+    def _forget_everything(self) -> None:
+        self._keys.entries.clear()
+        self._refs.clear()
+        self._aliases.entries.clear()
+        self._credentials.entries.clear()
+        self._identities.entries.clear()
+
+    # --- questions ---------------------------------------------------------------------------------------------------
+
+    def key(self, account: str, region: str, key_id: str) -> LoadedKey | None:
+        found = self._keys.entries.get((account, region, key_id))
+        if found is not None:
+            return found
+        return self._store.read(lambda reader: self._keep(reader, reader.key(account, region, key_id)))
+
+    def key_by_ref(self, ref: bytes) -> LoadedKey | None:
+        found = self._refs.get(ref)
+        if found is not None:
+            return found
+        return self._store.read(lambda reader: self._keep(reader, reader.key_by_ref(ref)))
+
+    def _keep(self, reader: Reader, key: Key | None) -> LoadedKey | None:
+        if key is None:
+            return None
+        loaded = load_key(reader, key)
+        gone = self._keys.put((key.account, key.region, key.key_id), loaded)
+        if gone is not None:
+            self._refs.pop(gone.key.ref, None)
+        self._refs[key.ref] = loaded
+        return loaded
+
+    def alias(self, account: str, region: str, name: str) -> Alias | None:
+        found = self._aliases.entries.get((account, region, name))
+        if found is None:
+            found = self._store.read(lambda reader: reader.alias(account, region, name))
+            if found is not None:
+                self._aliases.put((account, region, name), found)
+        return found
+
+    def credential(self, access_key_id: str) -> Credential | None:
+        """The access key of that id with the principal it proves, or None."""
+        found = self._credentials.entries.get(access_key_id)
+        if found is None:
+            found = self._store.read(lambda reader: self._load_credential(reader, access_key_id))
+            if found is not None:
+                self._credentials.put(access_key_id, found)
+        return found
+
+    def _load_credential(self, reader: Reader, access_key_id: str) -> Credential | None:
+        stored = reader.access_key(access_key_id)
+        if stored is None:
+            return None
+        principal = reader.principal(stored.principal_arn)
+        if principal is None:
+            return None
+        return Credential(access_key_id, self._open_secret(stored), principal, active=stored.active)
+
+    def identity(self, principal: Principal) -> Identity:
+        found = self._identities.entries.get(principal.arn)
+        if found is None:
+            found = compile_identity(principal)
+            self._identities.put(principal.arn, found)
+        return found
+
+    def read(self, question: Callable[[Reader], T]) -> T:
+        return self._store.read(question)

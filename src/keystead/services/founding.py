@@ -1,0 +1,204 @@
+"""The beginning of a store: root key, domain key, account, its root user, its first administrator and his access key.
+
+Guarantees: a store is founded whole, in one transaction, or not at all; the secret access key is returned once and
+kept only sealed. That the administrator may do everything is policy data like any other: nothing in Keystead asks
+whether somebody is an administrator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
+from keystead.crypto.rootkey import slots
+from keystead.crypto.rootkey.custodian import Custodian
+from keystead.domain import arn
+from keystead.domain.caller import Principal, PrincipalKind
+from keystead.services import identifiers
+from keystead.store.interface import DomainKeyRow, Reader, SlotRow, Store, StoredAccessKey, Transaction
+from keystead.store.sqlite import SqliteStore
+
+Random = Callable[[int], bytes]
+
+FOUNDED: Final = "founded"
+ACCESS_KEY_SECRET: Final = b"access-key"
+ADMINISTRATOR: Final = "admin"
+ADMINISTRATOR_ACCESS: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+class AlreadyFounded(Exception):
+    """There is a store already; nothing was changed."""
+
+
+class NotFounded(Exception):
+    """There is no store yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The first access key. The secret is shown here and never again."""
+
+    account: str
+    access_key_id: str
+    secret: str = field(repr=False)
+
+
+def is_founded(store: Path) -> bool:
+    """Whether a store was founded at this path."""
+    if not store.exists():
+        return False
+    with _opened(store) as opened:
+        return opened.read(lambda reader: reader.meta(FOUNDED)) is not None
+
+
+class _Closing:
+    """A store that is closed at the end of a with statement."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+
+    def __enter__(self) -> SqliteStore:
+        return self.store
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+
+def _opened(path: Path, *, create: bool = False) -> _Closing:
+    return _Closing(SqliteStore.open(path, None, create=create))
+
+
+def found(
+    path: Path,
+    custodian: Custodian,
+    now: float,
+    random: Random,
+    *,
+    account: str | None = None,
+    credentials: tuple[str, str] | None = None,
+) -> Credentials:
+    """Found the store at ``path`` with ``custodian`` as the keeper of its root key. Raises AlreadyFounded.
+
+    ``account`` and ``credentials`` (access key id, secret) are drawn where not given; only the stand-in for tests
+    gives them."""
+    if is_founded(path):
+        raise AlreadyFounded(f"There is a store at {path} already.")
+    root = slots.new(random)
+    version, wrapped = Hierarchy(root, {}, NO_DOMAINS).new_domain(random)
+    hierarchy = Hierarchy(root, {version: wrapped}, version)
+    account = account or identifiers.account_id(random)
+    access_key_id, secret = credentials or (identifiers.access_key_id(random), identifiers.secret_access_key(random))
+    slot = slots.create(root, custodian, 1, random)
+    with _opened(path, create=True) as opened:
+        store = opened.connect(hierarchy.row_mac)
+        try:
+            store.transact(
+                lambda transaction: _write(
+                    transaction, hierarchy, slot, (version, wrapped), account, (access_key_id, secret), now, random
+                )
+            )
+        finally:
+            store.close()
+    return Credentials(account, access_key_id, secret)
+
+
+def _write(
+    transaction: Transaction,
+    hierarchy: Hierarchy,
+    slot: slots.Slot,
+    domain: tuple[int, bytes],
+    account: str,
+    credentials: tuple[str, str],
+    now: float,
+    random: Random,
+) -> None:
+    if transaction.meta(FOUNDED) is not None:
+        raise AlreadyFounded("Another process has just founded this store.")
+    access_key_id, secret = credentials
+    administrator = arn.user_arn(account, "/", ADMINISTRATOR)
+    transaction.put_meta(FOUNDED, repr(now).encode())
+    transaction.put_slot(SlotRow(slot.number, slot.kind, json.dumps(dict(slot.parameters)), slot.wrapped))
+    transaction.put_domain_key(DomainKeyRow(*domain, created=now))
+    transaction.put_account(account, account, hierarchy.new_account_key(account, random), now)
+    transaction.put_principal(Principal(PrincipalKind.ROOT, account, arn.root_arn(account), account), now)
+    transaction.put_principal(
+        Principal(
+            PrincipalKind.USER,
+            account,
+            administrator,
+            identifiers.user_id(random),
+            name=ADMINISTRATOR,
+            policies=(("AdministratorAccess", ADMINISTRATOR_ACCESS),),
+        ),
+        now,
+    )
+    sealed = hierarchy.seal_secret(ACCESS_KEY_SECRET, (access_key_id,), secret.encode(), random)
+    transaction.put_access_key(StoredAccessKey(access_key_id, administrator, sealed, True, now))
+
+
+def open_hierarchy(store: Store, custodians: list[Custodian]) -> Hierarchy:
+    """The hierarchy of a founded store, opened by any of the custodians. Raises NotFounded, or slots.RootKeyClosed."""
+
+    def rows(reader: Reader) -> tuple[bool, list[SlotRow], list[DomainKeyRow]]:
+        return reader.meta(FOUNDED) is not None, reader.slots(), reader.domain_keys()
+
+    founded, slot_rows, domains = store.read(rows)
+    if not founded:
+        raise NotFounded("There is no store yet; `keystead init` makes one.")
+    root = slots.open([read_slot(row) for row in slot_rows], custodians)
+    in_use = max((row.version for row in domains if row.retired is None), default=NO_DOMAINS)
+    return Hierarchy(root, {row.version: row.wrapped for row in domains}, in_use)
+
+
+def read_slot(row: SlotRow) -> slots.Slot:
+    """A slot from its row; parameters that are no flat JSON object make a slot that no custodian opens."""
+    try:
+        parameters = json.loads(row.parameters)
+    except ValueError:
+        parameters = None
+    return slots.Slot(row.number, row.kind, parameters if isinstance(parameters, dict) else {}, row.wrapped)
+
+
+def open_access_key(hierarchy: Hierarchy, row: StoredAccessKey) -> bytes:
+    """The secret of a stored access key."""
+    return hierarchy.open_secret(ACCESS_KEY_SECRET, (row.access_key_id,), row.sealed_secret)
+
+
+def add_slot(store: Store, opened: list[Custodian], custodian: Custodian, random: Random) -> int:
+    """Give the root key one more custodian, after one that is there already has opened it. Returns the new slot's
+    number."""
+
+    def rows(reader: Reader) -> list[SlotRow]:
+        return reader.slots()
+
+    held = store.read(rows)
+    root = slots.open([read_slot(row) for row in held], opened)
+    number = max(row.number for row in held) + 1
+    slot = slots.create(root, custodian, number, random)
+    store.transact(
+        lambda transaction: transaction.put_slot(
+            SlotRow(slot.number, slot.kind, json.dumps(dict(slot.parameters)), slot.wrapped)
+        )
+    )
+    return number
+
+
+class LastSlot(Exception):
+    """Nothing would open the root key any more; nothing was changed."""
+
+
+def remove_slot(store: Store, number: int) -> None:
+    """Take a custodian's slot away. Raises LastSlot rather than leave none, also for a number that is not there."""
+
+    def remove(transaction: Transaction) -> None:
+        numbers = [row.number for row in transaction.slots()]
+        if number not in numbers:
+            raise LastSlot(f"There is no slot {number}; there are {', '.join(map(str, numbers))}.")
+        if len(numbers) == 1:
+            raise LastSlot(f"Slot {number} is the last that opens the root key. Add another first.")
+        transaction.delete_slot(number)
+
+    store.transact(remove)

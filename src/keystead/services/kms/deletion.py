@@ -1,0 +1,71 @@
+"""ScheduleKeyDeletion, CancelKeyDeletion, and the deletion itself.
+
+https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html. Guarantees: a key is never deleted
+before its date, and from that date on it does not exist for any caller, whether or not its rows are gone yet; the rows
+go with the next sweep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from keystead import errors
+from keystead.domain import limits
+from keystead.domain.key import KeyState
+from keystead.domain.states import States
+from keystead.model.generated.kms import (
+    CancelKeyDeletionRequest,
+    CancelKeyDeletionResponse,
+    ScheduleKeyDeletionRequest,
+    ScheduleKeyDeletionResponse,
+)
+from keystead.services.call import Call
+from keystead.services.change import Change
+from keystead.services.kms.keys import touched
+from keystead.services.table import operation
+
+
+@operation(
+    "ScheduleKeyDeletion",
+    states=States.SCHEDULE_DELETION,
+    mutates=True,
+    logged={"key_id": None, "pending_window_in_days": limits.DELETION_DAYS_DEFAULT},
+    answer_logged=True,
+)
+def schedule_key_deletion(call: Call[ScheduleKeyDeletionRequest]) -> Change:
+    days = call.request.pending_window_in_days
+    if days is None:
+        days = limits.DELETION_DAYS_DEFAULT
+    _check_window(days)
+    key = call.key(call.request.key_id, pending_window_days=days)
+    pending = replace(key, state=KeyState.PENDING_DELETION, deletion_date=call.now + days * limits.SECONDS_PER_DAY)
+    answer = ScheduleKeyDeletionResponse(
+        key_id=key.arn,
+        deletion_date=pending.deletion_date,
+        key_state=pending.state.value,
+        pending_window_in_days=days,
+    )
+    return Change(answer, (lambda transaction: transaction.put_key(pending),), touched(key))
+
+
+def _check_window(days: int) -> None:
+    """The service is stricter than its model (1..365): 7 to 30 days."""
+    for broken, bound in (
+        (days < limits.DELETION_DAYS_LEAST, f"greater than or equal to {limits.DELETION_DAYS_LEAST}"),
+        (days > limits.DELETION_DAYS_MOST, f"less than or equal to {limits.DELETION_DAYS_MOST}"),
+    ):
+        if broken:
+            raise errors.validation(
+                f"1 validation error detected: Value '{days}' at 'pendingWindowInDays' failed to satisfy constraint: "
+                f"Member must have value {bound}"
+            )
+
+
+@operation(
+    "CancelKeyDeletion", states=States.CANCEL_DELETION, mutates=True, logged={"key_id": None}, answer_logged=True
+)
+def cancel_key_deletion(call: Call[CancelKeyDeletionRequest]) -> Change:
+    key = call.key(call.request.key_id)
+    kept = replace(key, state=KeyState.DISABLED, deletion_date=None)
+    return Change(
+        CancelKeyDeletionResponse(key_id=key.arn), (lambda transaction: transaction.put_key(kept),), touched(key)
+    )

@@ -1,0 +1,195 @@
+"""Keys themselves: CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription.
+
+https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html and its sisters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from keystead import errors
+from keystead.crypto import keyspecs
+from keystead.domain import limits
+from keystead.domain.key import Key, KeyState
+from keystead.domain.policy import document
+from keystead.domain.states import States
+from keystead.model.generated.kms import (
+    CreateKeyRequest,
+    CreateKeyResponse,
+    DescribeKeyRequest,
+    DescribeKeyResponse,
+    DisableKeyRequest,
+    EnableKeyRequest,
+    KeyListEntry,
+    KeyMetadata,
+    ListKeysRequest,
+    ListKeysResponse,
+    UpdateKeyDescriptionRequest,
+)
+from keystead.services import change
+from keystead.services.call import Call
+from keystead.services.change import Change, Touch
+from keystead.services.kms.policies import check_policy
+from keystead.services.kms.tags import check_tags
+from keystead.services.table import operation
+
+
+def metadata(key: Key) -> KeyMetadata:
+    """KeyMetadata as DescribeKey and CreateKey show it (api.md §4): members that do not apply are absent."""
+    spec = keyspecs.SPECS[key.spec]
+    return KeyMetadata(
+        aws_account_id=key.account,
+        key_id=key.key_id,
+        arn=key.arn,
+        creation_date=key.created,
+        enabled=key.state is KeyState.ENABLED,
+        description=key.description,
+        key_usage=key.usage,
+        key_state=key.state.value,
+        deletion_date=key.deletion_date if key.state is KeyState.PENDING_DELETION else None,
+        origin=key.origin,
+        key_manager=key.manager,
+        customer_master_key_spec=key.spec,
+        key_spec=key.spec,
+        encryption_algorithms=list(spec.algorithms["ENCRYPT_DECRYPT"]) if key.usage == "ENCRYPT_DECRYPT" else None,
+        multi_region=key.multi_region,
+        current_key_material_id=key.material_id,
+    )
+
+
+def touched(key: Key) -> tuple[Touch, ...]:
+    return (Touch(change.KEY, key.account, key.region, key.key_id),)
+
+
+@operation(
+    "CreateKey",
+    mutates=True,
+    logged={
+        "description": "",
+        "key_usage": "ENCRYPT_DECRYPT",
+        "customer_master_key_spec": "SYMMETRIC_DEFAULT",
+        "key_spec": "SYMMETRIC_DEFAULT",
+        "origin": "AWS_KMS",
+        "bypass_policy_lockout_safety_check": False,
+        "policy": None,
+        "tags": None,
+        "multi_region": None,
+    },
+    withheld=("custom_key_store_id", "xks_key_id", "multi_region"),
+    answer_logged=True,
+)
+def create_key(call: Call[CreateKeyRequest]) -> Change:
+    request = call.request
+    spec, usage = _spec_and_usage(request)
+    bypass = bool(request.bypass_policy_lockout_safety_check)
+    tags = tuple((tag.tag_key, tag.tag_value) for tag in request.tags or ())
+    call.permit(
+        "kms:CreateKey",
+        key_spec=spec.name,
+        key_usage=usage,
+        key_origin="AWS_KMS",
+        multi_region=False,
+        bypass_lockout=bypass,
+        request_tags=tags,
+    )
+    if tags:
+        call.permit("kms:TagResource", request_tags=tags)
+        check_tags(tags)
+    region, account = call.caller.region, call.caller.account
+    if call.facts.read(lambda reader: reader.count_keys(account, region)) >= limits.KEYS_PER_REGION:
+        raise errors.limit_exceeded(
+            "The request was rejected because the limit for KMS keys in this account and Region was exceeded."
+        )
+    policy = request.policy or document.default_key_policy(account)
+    key = Key(
+        account=account,
+        region=region,
+        key_id=call.new_uuid(),
+        ref=call.random(16),
+        spec=spec.name,
+        usage=usage,
+        origin="AWS_KMS",
+        manager="CUSTOMER",
+        state=KeyState.ENABLED,
+        description=request.description or "",
+        created=call.now,
+        policy=policy,
+        material_id=call.random(32).hex(),
+        tags=tags,
+    )
+    check_policy(call, policy, key.arn, bypass=bypass)
+    writes = call.new_material(key)
+    call.names(key)
+    return Change(
+        CreateKeyResponse(key_metadata=metadata(key)),
+        (lambda transaction: transaction.put_key(key), *writes),
+        touched(key),
+    )
+
+
+def _spec_and_usage(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec, str]:
+    if request.key_spec is not None and request.customer_master_key_spec is not None:
+        raise errors.validation(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."
+        )
+    name = request.key_spec or request.customer_master_key_spec or "SYMMETRIC_DEFAULT"
+    if request.origin not in {None, "AWS_KMS"}:
+        raise errors.not_offered(f"Origin {request.origin}")
+    spec = keyspecs.SPECS.get(name)
+    if spec is None:
+        raise errors.not_offered(f"KeySpec {name}")
+    usage = request.key_usage or "ENCRYPT_DECRYPT"
+    if request.key_usage is None and name != "SYMMETRIC_DEFAULT":
+        raise errors.validation(
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
+        )
+    if usage not in spec.algorithms:
+        raise errors.validation(f"KeyUsage {usage} is not compatible with KeySpec {name}")
+    return spec, usage
+
+
+@operation("DescribeKey", aliases=True, cross_account=True, logged={"key_id": None})
+def describe_key(call: Call[DescribeKeyRequest]) -> DescribeKeyResponse:
+    return DescribeKeyResponse(key_metadata=metadata(call.key(call.request.key_id)))
+
+
+@operation("ListKeys", logged={"limit": None, "marker": None})
+def list_keys(call: Call[ListKeysRequest]) -> ListKeysResponse:
+    call.permit("kms:ListKeys")
+    account, region = call.caller.account, call.caller.region
+    page, marker = call.page(
+        call.request.limit or 100,
+        call.request.marker,
+        "",
+        lambda reader, after, limit: reader.key_ids(account, region, after, limit),
+        lambda key_id: key_id,
+    )
+    return ListKeysResponse(
+        keys=[KeyListEntry(key_id=key_id, key_arn=call.arn_of(key_id)) for key_id in page.items],
+        next_marker=marker,
+        truncated=page.truncated,
+    )
+
+
+@operation("EnableKey", states=States.SWITCH, mutates=True, logged={"key_id": None})
+def enable_key(call: Call[EnableKeyRequest]) -> Change:
+    return _switch(call.key(call.request.key_id), KeyState.ENABLED)
+
+
+@operation("DisableKey", states=States.SWITCH, mutates=True, logged={"key_id": None})
+def disable_key(call: Call[DisableKeyRequest]) -> Change:
+    return _switch(call.key(call.request.key_id), KeyState.DISABLED)
+
+
+def _switch(key: Key, state: KeyState) -> Change:
+    if key.state is state:
+        return Change(None)
+    switched = replace(key, state=state)
+    return Change(None, (lambda transaction: transaction.put_key(switched),), touched(key))
+
+
+@operation("UpdateKeyDescription", states=States.EDIT, mutates=True, logged={"key_id": None, "description": None})
+def update_key_description(call: Call[UpdateKeyDescriptionRequest]) -> Change:
+    key = call.key(call.request.key_id)
+    described = replace(key, description=call.request.description)
+    return Change(None, (lambda transaction: transaction.put_key(described),), touched(key))

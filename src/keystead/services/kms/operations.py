@@ -1,0 +1,58 @@
+"""The KMS table: every row of this service, and every operation of the pinned model that is not offered yet, with its
+reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keystead.services.kms import aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags
+from keystead.services.table import Service, collect
+
+_LATER_KEYS: Final = "asymmetric, HMAC and ML-KEM keys are not offered yet"
+_LATER_IMPORT: Final = "imported key material is not offered yet"
+_LATER_ROTATION: Final = "rotation is not offered yet"
+_LATER_GRANTS: Final = "grants are not offered yet"
+_LATER_REPLICAS: Final = "multi-Region keys are not offered yet"
+_LATER_STORES: Final = "custom key stores are not offered yet"
+
+NOT_OFFERED: Final = {
+    "ConnectCustomKeyStore": _LATER_STORES,
+    "CreateCustomKeyStore": _LATER_STORES,
+    "CreateGrant": _LATER_GRANTS,
+    "Decapsulate": _LATER_KEYS,
+    "DeleteCustomKeyStore": _LATER_STORES,
+    "DeleteImportedKeyMaterial": _LATER_IMPORT,
+    "DeriveSharedSecret": _LATER_KEYS,
+    "DescribeCustomKeyStores": _LATER_STORES,
+    "DisableKeyRotation": _LATER_ROTATION,
+    "DisconnectCustomKeyStore": _LATER_STORES,
+    "EnableKeyRotation": _LATER_ROTATION,
+    "Encapsulate": _LATER_KEYS,
+    "GenerateDataKeyPair": _LATER_KEYS,
+    "GenerateDataKeyPairWithoutPlaintext": _LATER_KEYS,
+    "GenerateMac": _LATER_KEYS,
+    "GetKeyLastUsage": "the last usage of a key is not tracked yet",
+    "GetKeyRotationStatus": _LATER_ROTATION,
+    "GetParametersForImport": _LATER_IMPORT,
+    "GetPublicKey": _LATER_KEYS,
+    "ImportKeyMaterial": _LATER_IMPORT,
+    "ListGrants": _LATER_GRANTS,
+    "ListKeyRotations": _LATER_ROTATION,
+    "ListRetirableGrants": _LATER_GRANTS,
+    "ReplicateKey": _LATER_REPLICAS,
+    "RetireGrant": _LATER_GRANTS,
+    "RevokeGrant": _LATER_GRANTS,
+    "RotateKeyOnDemand": _LATER_ROTATION,
+    "Sign": _LATER_KEYS,
+    "UpdateCustomKeyStore": _LATER_STORES,
+    "UpdatePrimaryRegion": _LATER_REPLICAS,
+    "Verify": _LATER_KEYS,
+    "VerifyMac": _LATER_KEYS,
+}
+
+KMS: Final = Service(
+    name="kms",
+    event_source="kms.amazonaws.com",
+    rows=collect((aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags)),
+    not_offered=NOT_OFFERED,
+)

@@ -1,0 +1,85 @@
+"""The deletion itself: keys whose date has come are removed, their wrap keys first of all.
+
+Guarantees: a key is deleted in a transaction that reads it anew, so never early and never after a cancellation; its
+record (DeleteKey) is durable with it; afterwards the live files of the store hold nothing that opens the key. With one
+sweep every 15 seconds a key is gone within a minute of its date. Backups keep what they have until their domain key is
+retired (docs/limits-of-safety.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from keystead.audit import record
+from keystead.domain.key import KeyState
+from keystead.services import change, commit
+from keystead.services.call import KEY_RESOURCE
+from keystead.services.table import Service
+from keystead.store.interface import KeyName, Store, Transaction
+
+_AT_ONCE = 100
+
+
+class NotDue(Exception):
+    """The key is not to be deleted after all: cancelled, or gone already."""
+
+
+class Sweep:
+    """Deletes what is due; run it regularly in one worker. It belongs to the event loop's thread."""
+
+    def __init__(
+        self,
+        service: Service,
+        store: Store,
+        committer: commit.Committer,
+        new_id: Callable[[], str],
+        clock: Callable[[], float],
+        report: Callable[[str, BaseException], None],
+    ) -> None:
+        self._service = service
+        self._store = store
+        self._committer = committer
+        self._new_id = new_id
+        self._clock = clock
+        self._report = report
+
+    def run(self) -> int:
+        """Begin to delete every key that is due; returns how many."""
+        now = self._clock()
+        due = self._store.read(lambda reader: reader.due_for_deletion(now, _AT_ONCE))
+        for name in due:
+            self._committer.commit(partial(self._delete, name, now), partial(self._deleted, name))
+        return len(due)
+
+    def _delete(self, name: KeyName, now: float, transaction: Transaction) -> commit.Decided:
+        key = transaction.key(*name)
+        if key is None or key.state is not KeyState.PENDING_DELETION or key.exists(now):
+            raise NotDue
+        aliases = transaction.aliases(key.account, key.region, key.key_id, None, 1_000)
+        transaction.delete_key(*name)
+        for alias in aliases:
+            transaction.log_change(change.ALIAS, alias.account, alias.region, alias.name)
+        transaction.log_change(change.KEY, key.account, key.region, key.key_id)
+        event_id = self._new_id()
+        line = record.service_event(
+            event_source=self._service.event_source,
+            event_name="DeleteKey",
+            account=key.account,
+            region=key.region,
+            now=now,
+            event_id=event_id,
+            resources=((KEY_RESOURCE, key.account, key.arn),),
+            details={"keyId": key.key_id},
+        )
+        return commit.Decided(None, event_id, line)
+
+    def _deleted(self, name: KeyName, outcome: commit.Decided | BaseException) -> None:
+        if isinstance(outcome, NotDue):
+            return
+        if isinstance(outcome, BaseException):
+            self._report(f"the key {name.key_id} is due for deletion and could not be deleted yet", outcome)
+            return
+        self._committer.afterwards(self._store_is_clean)
+
+    def _store_is_clean(self, store: Store) -> None:
+        store.checkpoint_truncate()

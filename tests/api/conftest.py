@@ -1,0 +1,42 @@
+"""One real server with one worker and one with two, for all tests of the API in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.server import Server
+
+Refused = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture(scope="session", params=[1, 2], ids=["1 worker", "2 workers"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("server"), workers=request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kms(server: Server) -> Any:
+    return server.client()
+
+
+@pytest.fixture
+def key(kms: Any) -> dict[str, Any]:
+    return kms.create_key(Description="a key of a test")["KeyMetadata"]
+
+
+@pytest.fixture(scope="session")
+def refused() -> Refused:
+    """Call what must be refused; returns (code, message)."""
+
+    def call(function: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
+        with pytest.raises(ClientError) as caught:
+            function(**arguments)
+        error = caught.value.response["Error"]
+        return error["Code"], error.get("Message", "")
+
+    return call
