@@ -105,6 +105,7 @@ class Server:
             region_name=region,
         )
         settings = {
+            "parameter_validation": False,  # what is wrong with a request is for the server to say
             "retries": {"total_max_attempts": 1},
             "connect_timeout": 5,
             "read_timeout": 30,
