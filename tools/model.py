@@ -32,6 +32,7 @@ SERVICES = {"kms": "2014-11-01"}
 PARTS = ("member", "key", "value")
 LENGTH = {"min": "min_length", "max": "max_length"}
 RANGE = {"min": "ge", "max": "le"}
+BOUNDS = {"string": LENGTH, "blob": LENGTH, "list": LENGTH, "integer": RANGE, "long": RANGE}
 
 # Traits that are compiled, or that say nothing to a server. Any other may change the wire format, so it is refused.
 SHAPE_TRAITS = {"type", "members", "required", "member", "key", "value", "min", "max", "pattern", "enum", "sensitive"}
@@ -89,16 +90,21 @@ class Source:
         self.operations: dict[str, Json] = model["operations"]
         self.inputs = self.reached(op["input"]["shape"] for op in self.operations.values())
         self.outputs = self.reached(op["output"]["shape"] for op in self.operations.values() if "output" in op)
-        for name in self.inputs | self.outputs:
-            self.refuse_unknown_traits(name)
+        for name in sorted(self.inputs | self.outputs):
+            self.refuse_inexact(name)
 
-    def refuse_unknown_traits(self, name: str) -> None:
+    def refuse_inexact(self, name: str) -> None:
+        """Refuse what would be compiled to something looser than the model, or to another wire format."""
         node = self.shapes[name]
         unknown = set(node) - SHAPE_TRAITS
         for part in (*node.get("members", {}).values(), *(node[part] for part in PARTS if part in node)):
             unknown |= set(part) - MEMBER_TRAITS
         if unknown:
             raise SystemExit(f"{name}: trait {min(unknown)} is not supported")
+        if not BOUNDS.get(node["type"]) and ("min" in node or "max" in node):
+            raise SystemExit(f"{name}: a range on a {node['type']} is not supported")
+        if "enum" in node and not node.keys().isdisjoint(("min", "max", "pattern")):
+            raise SystemExit(f"{name}: an enum with further constraints is not supported")
 
     def parts(self, name: str) -> list[str]:
         """The shapes that a shape names."""
@@ -164,15 +170,11 @@ class Source:
         """The arguments of `msgspec.Meta` for a shape that is read from requests, or nothing."""
         node = self.shapes[name]
         arguments: list[str] = []
-        words = {"string": LENGTH, "blob": LENGTH, "list": LENGTH, "integer": RANGE, "long": RANGE}.get(node["type"])
-        if words is None and ("min" in node or "max" in node):
-            raise SystemExit(f"{name}: a range on a {node['type']} is not supported")
-        if "enum" in node and not node.keys().isdisjoint(("min", "max", "pattern")):
-            raise SystemExit(f"{name}: an enum with further constraints is not supported")
+        words = BOUNDS.get(node["type"], {})
         if words is RANGE:  # an integer of Java's size even where the model sets no bound, or sets one only
             bits = {"integer": 31, "long": 63}[node["type"]]
             node = {"min": -(1 << bits), "max": (1 << bits) - 1} | node
-        for bound, word in (words or {}).items():
+        for bound, word in words.items():
             if bound in node and (bound, word, node[bound]) != ("min", "min_length", 0):
                 arguments.append(f"{word}={node[bound]}")
         if "pattern" in node:
