@@ -15,7 +15,7 @@ help:
 	@echo "Keystead speaks the AWS KMS API and runs on your own machines."
 	@echo
 	@echo "Use it"
-	@echo "  make serve                            the server on 127.0.0.1; the first run sets everything up"
+	@echo "  make serve                            the server on http://127.0.0.1:4600; the first run sets everything up"
 	@echo "  make serve ARGS='--help'              every option of the server; ARGS is handed on as it stands"
 	@echo "  make dev                              a throw-away server for tests of yours: port 4566, credentials test/test"
 	@echo
