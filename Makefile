@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve dev test test-clients nightly lint types format model lock bench clean environment-core environment-dev environment-clients
+.PHONY: help serve dev aws-cli test test-clients nightly lint types format model lock bench clean environment-core environment-dev environment-clients
 
 python := .venv/bin/python
 pytest := $(python) -m pytest
@@ -18,6 +18,7 @@ help:
 	@echo "  make serve                            the server on http://127.0.0.1:4600; the first run sets everything up"
 	@echo "  make serve ARGS='--help'              every option of the server; ARGS is handed on as it stands"
 	@echo "  make dev                              a throw-away server for tests of yours: port 4566, credentials test/test"
+	@echo "  make aws-cli                          the AWS CLI in .venv-clients, for who has none"
 	@echo
 	@echo "Work on it"
 	@echo "  make test                             all tests that need nothing but Python, in under ten minutes on two cores"
@@ -77,6 +78,9 @@ lock:
 clean:
 	rm -rf .venv .venv-clients .venv-lock tests/clients/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+aws-cli:
+	@tools/environment.sh aws-cli
 
 environment-core environment-dev environment-clients:
 	@tools/environment.sh $(@:environment-%=%)

@@ -3,7 +3,8 @@
 #
 #   tools/environment.sh core      .venv: what the server needs to run                        (make serve, make dev)
 #   tools/environment.sh dev       .venv: that, and what tests, lint and types need           (make test)
-#   tools/environment.sh clients   .venv-clients: the AWS CLI; tests/clients/js: the JS SDK   (make test-clients)
+#   tools/environment.sh aws-cli   .venv-clients: the AWS CLI                                 (make aws-cli)
+#   tools/environment.sh clients   that, and the JavaScript SDK in tests/clients/js           (make test-clients)
 #
 # Guarantees: nothing is installed whose hash is not in the lock; work is done again only when a lock, pyproject.toml, the
 # Python or the place of the checkout has changed; two runs at once wait for each other. Does not touch anything outside the
@@ -133,17 +134,12 @@ server_environment() {
 
 # --- client programs: whatever cannot be had is named and left out, the tests that need it say so again ------------------------
 
-client_programs() {
+aws_cli() {
     wanted=$(fingerprint requirements/clients.lock)
-    if ! stands .venv-clients/.stands "$wanted"; then
-        make_venv .venv-clients
-        if fill .venv-clients requirements/clients.lock; then
-            printf '%s\n' "$wanted" >.venv-clients/.stands
-        else
-            say "SKIPPED AWS CLI: it could not be installed"
-        fi
-    fi
-    javascript_sdk
+    if stands .venv-clients/.stands "$wanted"; then return 0; fi
+    make_venv .venv-clients
+    fill .venv-clients requirements/clients.lock || return 1
+    printf '%s\n' "$wanted" >.venv-clients/.stands
 }
 
 node_from_debian() {
@@ -176,12 +172,19 @@ javascript_sdk() {
 }
 
 case "${1:-}" in
-    core | dev | clients) ;;
+    core | dev | aws-cli | clients) ;;
     *)
-        say "usage: tools/environment.sh core|dev|clients"
+        say "usage: tools/environment.sh core|dev|aws-cli|clients"
         exit 2
         ;;
 esac
 find_python
 wait_for_turn
-if [ "$1" = clients ]; then client_programs; else server_environment "$1"; fi
+case $1 in
+    aws-cli) aws_cli ;;
+    clients)
+        aws_cli || say "SKIPPED AWS CLI: it could not be installed"
+        javascript_sdk
+        ;;
+    *) server_environment "$1" ;;
+esac

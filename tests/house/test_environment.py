@@ -60,7 +60,7 @@ def test_a_machine_without_python_is_told_what_was_looked_for() -> None:
 def test_a_wrong_word_gets_the_usage(arguments: tuple[str, ...]) -> None:
     told = environment(*arguments)
     assert told.returncode == 2
-    assert told.stderr == "usage: tools/environment.sh core|dev|clients\n"
+    assert told.stderr == "usage: tools/environment.sh core|dev|aws-cli|clients\n"
 
 
 def test_make_alone_explains_every_target() -> None:
