@@ -1,0 +1,296 @@
+"""Both implementations of the ciphertext format agree with the vectors, and the vectors notice every fault that was
+thought of."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from tests.crypto import stranger
+from tests.crypto.stranger import Ciphertexts
+from tests.crypto.vectors import load, wrong
+
+from keystead import errors
+from keystead.crypto import ciphertext, symmetric
+from keystead.crypto.ciphertext import Blob
+from keystead.crypto.context import encode_context
+from keystead.crypto.symmetric import Sealer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Ours:
+    """The implementation under test, in the form that the vectors ask for."""
+
+    sealer: type[Sealer] = Sealer
+
+    def seal(
+        self,
+        material: bytes,
+        ref: bytes,
+        material_id: bytes,
+        context: Mapping[str, str],
+        plaintext: bytes,
+        drawn: bytes,
+    ) -> bytes:
+        return self.sealer(material, ref, material_id).seal(plaintext, context, lambda length: drawn[:length])
+
+    def open(self, material: bytes, ref: bytes, material_id: bytes, context: Mapping[str, str], blob: bytes) -> bytes:
+        return self.sealer(material, ref, material_id).open(ciphertext.parse(blob), context)
+
+
+def test_ours_agrees_with_every_vector() -> None:
+    assert wrong(Ours(), errors.Refusal) == set()
+
+
+def test_the_stranger_agrees_with_every_vector() -> None:
+    assert wrong(Ciphertexts(), stranger.Refused) == set()
+
+
+class OnBytes:
+    """The functions on bytes, which know neither names nor mappings."""
+
+    def seal(
+        self,
+        material: bytes,
+        ref: bytes,
+        material_id: bytes,
+        context: Mapping[str, str],
+        plaintext: bytes,
+        drawn: bytes,
+    ) -> bytes:
+        encoded = encode_context(context)
+        return ciphertext.seal(material, ref, material_id, encoded, plaintext, lambda length: drawn[:length])
+
+    def open(self, material: bytes, ref: bytes, material_id: bytes, context: Mapping[str, str], blob: bytes) -> bytes:
+        return ciphertext.open(material, ciphertext.parse(blob), encode_context(context))
+
+
+def test_the_functions_on_bytes_agree_but_for_the_names_that_only_a_sealer_knows() -> None:
+    assert wrong(OnBytes(), errors.Refusal) == {
+        vector["name"]
+        for vector in load("ciphertext-v1.json")["refused"]
+        if vector["caught_by"] == "names" and vector["name"].startswith("a blob of another")
+    }
+
+
+def test_every_refused_vector_gets_the_same_refusal_without_a_text() -> None:
+    for vector in load("ciphertext-v1.json")["refused"]:
+        material, ref, material_id = (bytes.fromhex(vector[part]) for part in ("material", "ref", "material_id"))
+        with pytest.raises(errors.Refusal) as refusal:
+            Ours().open(material, ref, material_id, vector["context"], bytes.fromhex(vector["blob"]))
+        expected = errors.invalid_ciphertext()
+        for part in ("code", "message", "status", "detail"):
+            assert getattr(refusal.value, part) == getattr(expected, part), vector["name"]
+
+
+def test_names_are_unique_and_each_step_of_opening_has_vectors() -> None:
+    vectors = load("ciphertext-v1.json")
+    names = [vector["name"] for vector in vectors["accepted"] + vectors["refused"]]
+    assert len(names) == len(set(names))
+    assert {vector["caught_by"] for vector in vectors["refused"]} == {"parse", "names", "commitment", "tag"}
+    assert "tools/vectors.py" in vectors["provenance"]
+
+
+def test_the_vector_files_are_what_the_tool_makes() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "vectors.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# --- planted faults: each must be noticed, by the vectors that were made for it ---------------------------------------
+
+
+class NoCommitmentCheck(Ciphertexts):
+    def check_commitment(self, derived: bytes, received: bytes) -> None:
+        pass
+
+
+class ShortCommitmentCheck(Ciphertexts):
+    def check_commitment(self, derived: bytes, received: bytes) -> None:
+        super().check_commitment(derived[:16], received[:16])
+
+
+class NoTagCheck(Ciphertexts):
+    def check_tag(self, key: bytes, iv: bytes, sealed: bytes, additional: bytes) -> bytes:
+        return stranger.Gcm(key)._counter(iv, sealed[:-16])
+
+
+class NoSizeCheck(Ciphertexts):
+    def check_size(self, blob: bytes) -> None:
+        pass
+
+
+class MagicOnly(Ciphertexts):
+    def check_start(self, blob: bytes) -> None:
+        if blob[:3] != b"KSC":
+            raise stranger.Refused("magic")
+
+
+class NoMagic(Ciphertexts):
+    def check_start(self, blob: bytes) -> None:
+        if blob[3:6] != self.start[3:6]:
+            raise stranger.Refused("version")
+
+
+class LowByteOfSuite(Ciphertexts):
+    def check_start(self, blob: bytes) -> None:
+        if blob[:4] + blob[5:6] != self.start[:4] + self.start[5:6]:
+            raise stranger.Refused("suite")
+
+
+class AnyKeyReference(Ciphertexts):
+    def check_names(self, blob: bytes, ref: bytes, material_id: bytes) -> None:
+        super().check_names(blob, blob[6:22], material_id)
+
+
+class AnyMaterialId(Ciphertexts):
+    def check_names(self, blob: bytes, ref: bytes, material_id: bytes) -> None:
+        super().check_names(blob, ref, blob[22:38])
+
+
+class NoLengths(Ciphertexts):
+    def context(self, context: Mapping[str, str]) -> bytes:
+        return b"".join(name.encode() + value.encode() for name, value in sorted(context.items()))
+
+
+class AsGiven(Ciphertexts):
+    def context(self, context: Mapping[str, str]) -> bytes:
+        pairs = [stranger.listed(name.encode(), value.encode())[4:] for name, value in context.items()]
+        return stranger.u32(len(pairs)) + b"".join(pairs)
+
+
+class SortedByUtf16(Ciphertexts):
+    def context(self, context: Mapping[str, str]) -> bytes:
+        pairs = sorted(context.items(), key=lambda pair: pair[0].encode("utf-16-be"))
+        return stranger.u32(len(pairs)) + b"".join(stranger.listed(n.encode(), v.encode())[4:] for n, v in pairs)
+
+
+class Normalised(Ciphertexts):
+    def context(self, context: Mapping[str, str]) -> bytes:
+        return super().context({name: unicodedata.normalize("NFC", value) for name, value in context.items()})
+
+
+class Trimmed(Ciphertexts):
+    def context(self, context: Mapping[str, str]) -> bytes:
+        return super().context({name: value.strip() for name, value in context.items()})
+
+
+class CaseFolded(Ciphertexts):
+    def context(self, context: Mapping[str, str]) -> bytes:
+        return super().context({name.lower(): value for name, value in context.items()})
+
+
+class NoContext(Ciphertexts):
+    def context(self, context: Mapping[str, str]) -> bytes:
+        return stranger.u32(0)
+
+
+class NoHeaderInDigest(Ciphertexts):
+    def derived(self, material: bytes, header: bytes, context: bytes) -> tuple[bytes, bytes]:
+        digest = hashlib.sha256(context).digest()
+        both = stranger.derive(material, self.label, header[38:54] + header[22:38] + digest, 64)
+        return both[:32], both[32:]
+
+
+class NoAdditionalData(Ciphertexts):
+    def additional(self, blob: bytes) -> bytes:
+        return b""
+
+
+class HeaderOnly(Ciphertexts):
+    def additional(self, blob: bytes) -> bytes:
+        return blob[:66]
+
+
+FAULTS = {
+    NoCommitmentCheck: "commitment to another material, tag over it right",
+    ShortCommitmentCheck: "last bit of the commitment, tag over it right",
+    NoTagCheck: "ciphertext altered",
+    NoSizeCheck: "empty plaintext, otherwise right",
+    MagicOnly: "version 2, otherwise right",
+    NoMagic: "magic, otherwise right",
+    LowByteOfSuite: "suite 257, otherwise right",
+    AnyKeyReference: "a blob of another key with the same material",
+    AnyMaterialId: "a blob of another material id with the same material",
+    NoLengths: "made with a context joined without lengths",
+    AsGiven: "made with a context in the order it was given",
+    SortedByUtf16: "names whose order differs between UTF-8 and UTF-16",
+    Normalised: "the letter decomposed",
+    Trimmed: "a blank after the value",
+    CaseFolded: "the name in capitals",
+    NoContext: "made without the context",
+    NoHeaderInDigest: "made with a digest that leaves the header out",
+    NoAdditionalData: "tag without additional data",
+    HeaderOnly: "tag over the header without the commitment",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_the_vectors_notice_a_stranger_who_leaves_a_step_out(fault: type[Ciphertexts]) -> None:
+    noticed = wrong(fault(), (stranger.Refused, IndexError))
+    assert FAULTS[fault] in noticed
+
+
+def _no_commitment_check(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ciphertext, "compare_digest", lambda a, b: True)
+
+
+def _no_lengths(patch: pytest.MonkeyPatch) -> None:
+    joined: Any = lambda context: NoLengths().context(context or {})  # noqa: E731
+    patch.setattr(symmetric, "encode_context", joined)
+
+
+def _no_additional_data(patch: pytest.MonkeyPatch) -> None:
+    class Unauthenticated:
+        def __init__(self, key: bytes) -> None:
+            self._cipher = AESGCM(key)
+
+        def decrypt(self, iv: bytes, data: bytes, additional: bytes) -> bytes:
+            return self._cipher.decrypt(iv, data, None)
+
+        def encrypt(self, iv: bytes, data: bytes, additional: bytes) -> bytes:
+            return self._cipher.encrypt(iv, data, None)
+
+    patch.setattr(ciphertext, "AESGCM", Unauthenticated)
+
+
+def _any_version(patch: pytest.MonkeyPatch) -> None:
+    right = ciphertext.parse
+    patch.setattr(ciphertext, "parse", lambda blob: right(ciphertext.START + blob[6:])._replace(front=blob[:98]))
+
+
+def _any_key(patch: pytest.MonkeyPatch) -> None:
+    class Careless(Sealer):
+        def open(self, blob: Blob, context: Mapping[str, str] | None) -> bytes:
+            return ciphertext.open_with(self._keys, blob, encode_context(context))
+
+    patch.setattr(Ours, "sealer", Careless)
+
+
+def _no_bounds(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ciphertext, "_SHORTEST", 114)
+
+
+OUR_FAULTS = {
+    _no_commitment_check: "commitment of zeros, tag over it right",
+    _no_lengths: "made with a context joined without lengths",
+    _no_additional_data: "tag without additional data",
+    _any_version: "version 2, otherwise right",
+    _any_key: "a blob of another key with the same material",
+    _no_bounds: "empty plaintext, otherwise right",
+}
+
+
+@pytest.mark.parametrize("fault", OUR_FAULTS, ids=lambda fault: fault.__name__.strip("_"))
+def test_the_vectors_notice_a_fault_planted_in_ours(fault: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault(monkeypatch)
+    assert OUR_FAULTS[fault] in wrong(Ours(), errors.Refusal)
