@@ -33,6 +33,7 @@ from keystead.audit.seals import Seals
 from keystead.config import Config
 from keystead.crypto.rootkey.custodian import Custodian
 from keystead.crypto.rootkey.slots import RootKeyClosed
+from keystead.http import sockets
 from keystead.http.connections import Connections
 from keystead.http.entrance import Entrance, Scope
 from keystead.http.tls import Certificate, TlsError
@@ -169,8 +170,6 @@ class Worker:
         for line in self._counted.flush(self._clock()):
             self._journal.append(line, lambda _error: None)
         self._committer.tick()
-        if self._seals is not None:
-            self._seals.seal()
         if self._tls is not None:
             self._tls.reload_if_changed()
 
@@ -181,6 +180,75 @@ class Worker:
                 action()
             except Exception as error:
                 self._report("housekeeping failed and is tried again", error)
+
+
+class CannotListen(Exception):
+    """An address cannot or must not be listened on; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The listening sockets of each worker, where they answer, and what the operator should be told about it."""
+
+    of_workers: tuple[tuple[socket.socket, ...], ...]
+    endpoints: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def remove(self) -> None:
+        """After the end: remove the files of unix sockets."""
+        for endpoint in self.endpoints:
+            if endpoint.startswith("unix:"):
+                sockets.remove(sockets.parse(endpoint))
+
+
+def listen(config: Config) -> Listening:
+    """Open the sockets of all workers. They are opened before the workers are there and outlive them, so that a
+    connection which waits for a worker that died is taken by the next. Refuses with CannotListen.
+
+    Plain HTTP is for this machine: elsewhere plaintexts would travel readable, so that must be asked for by name.
+    """
+    secure = config.tls_certificate is not None
+    warnings: list[str] = []
+    every: list[list[socket.socket]] = []
+    for text in config.listen:
+        try:
+            address = sockets.parse(text)
+        except ValueError as error:
+            raise CannotListen(f"--listen: {error}") from error
+        if not (address.is_loopback or secure):
+            if not config.insecure_http:
+                raise CannotListen(
+                    f"{address} can be reached by other machines, and without TLS they could read every plaintext and "
+                    "data key. Make a certificate with `keystead tls init`, or listen on 127.0.0.1, or say "
+                    "--insecure-http if something before it does TLS."
+                )
+            warnings.append(
+                f"{address} serves plain HTTP to other machines (--insecure-http): plaintexts and data keys travel "
+                "readable."
+            )
+        every.append(_listeners(address, config.workers))
+    scheme = "https" if secure else "http"
+    bound = [sockets.bound(of_address[0]) for of_address in every]
+    endpoints = [str(one) if isinstance(one, sockets.UnixAddress) else f"{scheme}://{one}" for one in bound]
+    return Listening(tuple(zip(*every, strict=True)), tuple(endpoints), tuple(warnings))
+
+
+def _listeners(address: sockets.Address, workers: int) -> list[socket.socket]:
+    """One listening socket for each worker; a unix socket is one that all share."""
+    try:
+        if isinstance(address, sockets.UnixAddress):
+            return [sockets.listening(address)] * workers
+        if address.port:
+            # With SO_REUSEPORT the kernel would let a second server of the same user share the port unnoticed.
+            sockets.listening(address).close()
+        first = sockets.listening(address, reuse_port=True)
+        same = sockets.bound(first)
+        return [first, *(sockets.listening(same, reuse_port=True) for _ in range(workers - 1))]
+    except OSError as error:
+        raise CannotListen(
+            f"Cannot listen on {address}: {error.strerror or error}. Is another server running there? Name another "
+            "address with --listen."
+        ) from error
 
 
 def protect_memory() -> None:
@@ -235,14 +303,14 @@ def last_change(config: Config) -> int:
 
 def serve(
     config: Config,
-    listeners: tuple[tuple[socket.socket, ...], ...],
+    listening: Listening,
     custodians: list[Custodian],
     all_ready: Callable[[], None],
     report: Report,
 ) -> int:
-    """Run the server until it is told to end; returns the exit status. ``listeners`` are those of each worker."""
+    """Run the server until it is told to end; returns the exit status."""
     supervisor_slot = config.workers
-    shared = Shared(Epochs(config.workers + 1), Heads.shared(config.workers), listeners)
+    shared = Shared(Epochs(config.workers + 1), Heads.shared(config.workers), listening.of_workers)
 
     def publish(_number: int) -> None:
         # A worker may have died between its commit and the publication of it.
@@ -257,7 +325,9 @@ def serve(
         report=lambda text: report(text, None),
         drain=config.drain,
     )
-    return supervisor.run()
+    status = supervisor.run()
+    listening.remove()
+    return status
 
 
-__all__: Final = ["Shared", "Worker", "protect_memory", "serve"]
+__all__: Final = ["CannotListen", "Listening", "Shared", "Worker", "listen", "protect_memory", "serve"]

@@ -46,6 +46,8 @@ RECORDED = {
         "keystead.cli",
         "keystead.serve",
     ): "the commands that start a server must reach the composition root, and only when they run",
+    ("keystead.cli.tls", "keystead.http"): "`keystead tls` makes the certificate that the http room will serve",
+    ("keystead.cli.status", "keystead.http"): "`keystead status` says what the http room thinks of the certificate",
 }
 
 # imported name -> distribution, where the two differ; used by `undeclared`

@@ -37,21 +37,11 @@ def dev(listen: str, as_json: bool) -> None:
     Credentials test/test, account 000000000000, every region, no request quotas; otherwise it behaves like `keystead
     serve`. export AWS_ENDPOINT_URL_KMS=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
     AWS_REGION=us-east-1"""
-    from keystead.cli import serving
+    from keystead import serve as server
     from keystead.crypto.rootkey.file import CustodianFile
-    from keystead.http import sockets
-    from keystead.serve import protect_memory, serve
     from keystead.services import founding
 
-    try:
-        address = sockets.parse(listen)
-    except ValueError as error:
-        fail(f"--listen: {error}")
-    if not address.is_loopback:
-        fail(
-            f"{address} can be reached by other machines, and everybody knows the credentials of `keystead dev`. Use a loopback address."
-        )
-    protect_memory()
+    server.protect_memory()
     home = Path(tempfile.mkdtemp(prefix="keystead-dev-"))
     try:
         # The defaults, on purpose without anybody's configuration file or environment.
@@ -68,8 +58,11 @@ def dev(listen: str, as_json: bool) -> None:
         founding.found(
             config.store, custodian, time.time(), os.urandom, account=ACCOUNT, credentials=(ACCESS_KEY_ID, SECRET)
         )
-        listeners = serving.listeners(address, 1)
-        endpoint = serving.endpoint(config, sockets.bound(listeners[0]))
+        try:
+            listening = server.listen(config)
+        except server.CannotListen as error:
+            fail(str(error))
+        [endpoint] = listening.endpoints
 
         def announce() -> None:
             if as_json:
@@ -85,7 +78,7 @@ def dev(listen: str, as_json: bool) -> None:
             )
             tell()
 
-        status = serve(config, (tuple(listeners),), [custodian], announce, log())
+        status = server.serve(config, listening, [custodian], announce, log())
     finally:
         shutil.rmtree(home, ignore_errors=True)
     sys.exit(status)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,6 @@ import click
 from keystead.cli import options, profile, setup
 from keystead.cli.say import data, fail, log, tell
 from keystead.config import Config
-from keystead.http import sockets
-from keystead.http.sockets import Address
-from keystead.store.sqlite import SqliteStore
 
 
 @click.command()
@@ -40,80 +35,34 @@ def serve(config_file: Path | None, listen: tuple[str, ...], as_json: bool, **gi
     keystead tls init && keystead serve --listen 0.0.0.0:4600 --tls-certificate … --tls-key …
     """
     config = options.load(config_file, listen=list(listen) or None, **given)
-    from keystead.serve import protect_memory  # imports that --help need not wait for
-    from keystead.serve import serve as run
+    from keystead import serve as server  # what --help need not wait for
 
-    addresses = [_address(text) for text in config.listen]
-    _check_exposure(config, addresses)
-    protect_memory()
+    server.protect_memory()
+    try:
+        listening = server.listen(config)
+    except server.CannotListen as error:
+        fail(str(error))
+    for warning in listening.warnings:
+        tell(f"WARNING: {warning}")
     if not setup.founding_done(config):
         setup.found(config)
-    with contextlib.closing(SqliteStore.open(config.store, None, create=False)) as store:
+    with setup.store_of(config) as store:
         custodians = setup.opened_by(config, store)
         account = store.read(lambda reader: reader.accounts())[0]
-    opened = [listeners(address, config.workers) for address in addresses]
-    endpoints = [endpoint(config, sockets.bound(of_address[0])) for of_address in opened]
-    tcp = [endpoint for endpoint in endpoints if not endpoint.startswith("unix:")]
+    tcp = [endpoint for endpoint in listening.endpoints if not endpoint.startswith("unix:")]
     if tcp and config.profile.exists():
         profile.point(config.profile, tcp[0], _authority(config))
 
     def announce() -> None:
         if as_json:
+            endpoints = list(listening.endpoints)
             data(
                 {"endpoints": endpoints, "account": account, "profile": str(config.profile), "workers": config.workers}
             )
             sys.stdout.flush()
-        _banner(config, endpoints, account)
+        _banner(config, listening.endpoints, account)
 
-    status = run(config, tuple(zip(*opened, strict=True)), custodians, announce, log())
-    for address in addresses:
-        sockets.remove(address)
-    sys.exit(status)
-
-
-def _address(text: str) -> Address:
-    try:
-        return sockets.parse(text)
-    except ValueError as error:
-        fail(f"--listen: {error}")
-
-
-def listeners(address: Address, workers: int) -> list[socket.socket]:
-    """One listening socket for each worker. They are opened before the workers are there and outlive them, so that a
-    connection that waits for a worker that died is taken by the next."""
-    try:
-        if isinstance(address, sockets.UnixAddress):
-            return [sockets.listening(address)] * workers
-        if address.port:
-            # With SO_REUSEPORT the kernel would let a second server of the same user share the port unnoticed.
-            sockets.listening(address).close()
-        first = sockets.listening(address, reuse_port=True)
-        same = sockets.bound(first)
-        return [first, *(sockets.listening(same, reuse_port=True) for _ in range(workers - 1))]
-    except OSError as error:
-        fail(
-            f"Cannot listen on {address}: {error.strerror or error}. Is another server running there? Name another with --listen."
-        )
-
-
-def _check_exposure(config: Config, addresses: list[Address]) -> None:
-    """Plain HTTP is for this machine: elsewhere plaintexts would travel readable."""
-    exposed = [address for address in addresses if not address.is_loopback]
-    if not exposed or config.tls_certificate is not None:
-        return
-    if not config.insecure_http:
-        fail(
-            f"{exposed[0]} can be reached by other machines, and without TLS they could read every plaintext and data key. Make a "
-            "certificate with `keystead tls init`, or listen on 127.0.0.1, or say --insecure-http if something before it does TLS."
-        )
-    tell(
-        f"WARNING: {exposed[0]} serves plain HTTP to other machines (--insecure-http). Plaintexts and data keys travel readable."
-    )
-
-
-def endpoint(config: Config, address: Address) -> str:
-    scheme = "http" if config.tls_certificate is None else "https"
-    return str(address) if isinstance(address, sockets.UnixAddress) else f"{scheme}://{address}"
+    sys.exit(server.serve(config, listening, custodians, announce, log()))
 
 
 def _authority(config: Config) -> Path | None:
@@ -124,7 +73,7 @@ def _authority(config: Config) -> Path | None:
     return beside if beside.exists() else None
 
 
-def _banner(config: Config, endpoints: list[str], account: str) -> None:
+def _banner(config: Config, endpoints: tuple[str, ...], account: str) -> None:
     tell()
     tell(f"Keystead answers on {', '.join(endpoints)} with {config.workers} worker{'s' if config.workers > 1 else ''}.")
     tell(f"account      {account}")

@@ -18,10 +18,10 @@ from keystead.domain.caller import Caller, Credential
 from keystead.http import sigv4
 from keystead.http.message import Request
 from keystead.model.awsjson import Codec, render_refusal
-from keystead.services.call import Wire
 from keystead.services.dispatch import Arrival, Dispatch
 from keystead.services.facts import Snapshot
 from keystead.services.table import Service
+from keystead.services.wire import Wire
 
 
 class Answerer(Protocol):

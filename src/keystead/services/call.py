@@ -11,11 +11,8 @@ was asked at all."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from keystead import errors
@@ -29,8 +26,10 @@ from keystead.domain.policy import decide, sentences
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.states import States
+from keystead.services import markers
 from keystead.services.facts import Answer, Facts, LoadedKey, load_secrets
 from keystead.services.table import Row
+from keystead.services.wire import Wire
 from keystead.store.interface import Reader, Transaction
 
 R = TypeVar("R")
@@ -41,18 +40,6 @@ ALIAS_RESOURCE = "AWS::KMS::Alias"
 
 # Refusals that come from the key's side: across accounts they look as if there were no key.
 _KEYS_OWN_REFUSALS = frozenset({decide.Why.NO_RESOURCE_ALLOW, decide.Why.DENY_RESOURCE})
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """What is known of the request besides caller and body: for conditions and for the audit record."""
-
-    request_id: str
-    source: str
-    user_agent: str
-    host: str
-    tls_version: str | None = None
-    tls_cipher: str | None = None
 
 
 class Call(Generic[R]):
@@ -391,22 +378,12 @@ class Call(Generic[R]):
         """One page of a list and the sealed marker of the next. ``find`` is given the last item shown and how many to
         find."""
         here = (self.row.name, self.caller.account, self.caller.region, question)
-        after = None if marker is None else pages.decode(self._open_marker(marker), *here)
+        after = None if marker is None else pages.decode(markers.open_marker(self._hierarchy, marker), *here)
         page = pages.cut(self.facts.read(lambda reader: find(reader, after, limit + 1)), limit)
         if not page.truncated:
             return page, None
-        token = self._hierarchy.seal_token(b"page", pages.Marker(*here, name(page.items[-1])).encode(), self.random)
-        return page, base64.urlsafe_b64encode(token).decode()
-
-    def _open_marker(self, marker: str) -> bytes:
-        try:
-            token = base64.b64decode(marker.encode("ascii"), altchars=b"-_", validate=True)
-        except (ValueError, binascii.Error) as error:
-            raise errors.invalid_marker() from error
-        opened = self._hierarchy.open_token(b"page", token)
-        if opened is None:
-            raise errors.invalid_marker()
-        return opened
+        marker = markers.seal(self._hierarchy, pages.Marker(*here, name(page.items[-1])), self.random)
+        return page, marker
 
 
 def _check_encryption(key: Key, operation: str, algorithm: str) -> None:

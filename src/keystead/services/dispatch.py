@@ -28,10 +28,11 @@ from keystead.domain.caller import Caller
 from keystead.domain.states import States
 from keystead.model.awsjson import OperationCodec, render_refusal
 from keystead.services import commit
-from keystead.services.call import Call, Wire
+from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.facts import Facts, Rows, Snapshot
 from keystead.services.table import Row, Service
+from keystead.services.wire import Wire
 from keystead.store.interface import Transaction
 
 #: How an answer is given: HTTP status and body, once, on the loop's thread.

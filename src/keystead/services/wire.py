@@ -1,0 +1,17 @@
+"""What is known of a request besides its caller and its body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What is known of the request besides caller and body: for conditions and for the audit record."""
+
+    request_id: str
+    source: str
+    user_agent: str
+    host: str
+    tls_version: str | None = None
+    tls_cipher: str | None = None
