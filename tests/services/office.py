@@ -1,0 +1,138 @@
+"""The services floor without sockets: a real store, a real hierarchy, a journal that is durable at once, a clock that is told.
+
+Two accounts, and principals as a test wants them, which the API of this version cannot make yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
+from keystead.domain import arn
+from keystead.domain.caller import Caller, Principal, PrincipalKind
+from keystead.model.awsjson import Codec
+from keystead.services import founding
+from keystead.services.commit import Committer
+from keystead.services.dispatch import Arrival, Dispatch
+from keystead.services.epochs import Epochs
+from keystead.services.facts import Snapshot
+from keystead.services.identifiers import RequestIds
+from keystead.services.kms.operations import KMS
+from keystead.services.kms.sweep import Sweep
+from keystead.services.table import Row
+from keystead.services.wire import Wire
+from keystead.store.interface import DomainKeyRow
+from keystead.store.sqlite import SqliteStore
+
+ACCOUNT, OTHER = "111122223333", "444455556666"
+REGION = "us-east-1"
+ALLOW_ALL = founding.ADMINISTRATOR_ACCESS
+
+
+class FakeJournal:
+    """Keeps records; says that they are durable with the next turn of the loop, or why not."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.broken: BaseException | None = None
+
+    def append(self, record: bytes, done: Callable[[BaseException | None], None]) -> None:
+        if self.broken is None:
+            self.lines.append(json.loads(record))
+        asyncio.get_running_loop().call_soon(done, self.broken)
+
+
+class Office:
+    """One worker's services. Make it inside a running loop."""
+
+    def __init__(self, home: Path) -> None:
+        root = os.urandom(32)
+        version, wrapped = Hierarchy(root, {}, NO_DOMAINS).new_domain(os.urandom)
+        self.hierarchy = Hierarchy(root, {version: wrapped}, version)
+        self.store = SqliteStore.open(home / "office.db", self.hierarchy.row_mac, create=True)
+        self.now = 1_800_000_000.0
+        self.journal = FakeJournal()
+        self.epochs = Epochs(2)
+        self.reported: list[tuple[str, BaseException]] = []
+        self.principals: dict[str, Principal] = {}
+
+        def write(transaction: Any) -> None:
+            transaction.put_domain_key(DomainKeyRow(version, wrapped, self.now))
+            for account in (ACCOUNT, OTHER):
+                key = self.hierarchy.new_account_key(account, os.urandom)
+                transaction.put_account(account, account, key, self.now)
+
+        self.store.transact(write)
+        for account in (ACCOUNT, OTHER):
+            self.principals[f"root of {account}"] = self._keep(
+                Principal(PrincipalKind.ROOT, account, arn.root_arn(account), account)
+            )
+        self.admin = self.user("admin", ALLOW_ALL)
+        self.codec = Codec("kms")
+        new_id = RequestIds(os.urandom)
+        writing = self.store.connect(self.hierarchy.row_mac)
+        self.committer = Committer(writing, self.journal, self.epochs, 0, asyncio.get_running_loop())
+        self.snapshot = Snapshot(self.store, self.epochs, lambda _row: b"")
+        report = self._report
+        self.dispatch = Dispatch(
+            KMS, self.snapshot, self.committer, self.journal, self.hierarchy, os.urandom, new_id, report
+        )
+        self.sweep = Sweep(KMS, self.store, self.committer, new_id, lambda: self.now, report)
+
+    def _report(self, what: str, error: BaseException | None) -> None:
+        self.reported.append((what, error or Exception()))
+
+    def _keep(self, principal: Principal) -> Principal:
+        self.store.transact(lambda transaction: transaction.put_principal(principal, self.now))
+        return principal
+
+    def user(self, name: str, *policies: str, account: str = ACCOUNT) -> Principal:
+        """A user with these identity policies."""
+        return self._keep(
+            Principal(
+                PrincipalKind.USER,
+                account,
+                arn.user_arn(account, "/", name),
+                f"AIDA{name.upper():A<17}",
+                name=name,
+                policies=tuple((f"p{number}", text) for number, text in enumerate(policies)),
+            )
+        )
+
+    async def call(
+        self, operation: str, principal: Principal | None = None, *, region: str = REGION, row: Row | None = None, **body: Any
+    ) -> tuple[int, dict[str, Any]]:
+        """Perform one operation as it would arrive; returns status and parsed answer."""
+        answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self.snapshot.refresh()
+        self.dispatch.perform(
+            Arrival(
+                operation,
+                row or KMS.rows.get(operation),
+                self.codec.operations[operation],
+                Caller(principal or self.admin, "AKIATEST", region),
+                msgspec.json.encode(body),
+                self.now,
+                Wire("request", "192.0.2.1", "test", "localhost"),
+                lambda status, answer: answered.set_result((status, answer)),
+            )
+        )
+        status, answer = await asyncio.wait_for(answered, 10)
+        return status, json.loads(answer or b"{}")
+
+    async def make_key(self, principal: Principal | None = None, **body: Any) -> dict[str, Any]:
+        status, answer = await self.call("CreateKey", principal, **body)
+        assert status == 200, answer
+        made: dict[str, Any] = answer["KeyMetadata"]
+        return made
+
+    def close(self) -> None:
+        self.committer.close()
+        self.store.close()
