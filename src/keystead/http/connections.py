@@ -27,8 +27,10 @@ from .reader import Partial
 Report = Callable[[str, BaseException], None]
 """Told of failures of ours: a sentence and the exception."""
 
-_FULL: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_FULL_SECONDS: Final = 0.2
+_ACCEPTS: Final = 64
+"""Connections accepted before others have their turn."""
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_EXHAUSTED_SECONDS: Final = 0.2
 
 
 @dataclass(slots=True)
@@ -73,15 +75,16 @@ class Connections:
         self._date = b""
         self._date_second = -1
         self._open: set[Protocol] = set()
-        self._opening = 0  # accepted, not yet in `_open`
-        self._listeners: dict[socket.socket, tuple[asyncio.Task[None], Callable[[], ssl.SSLContext] | None]] = {}
+        self._opening: set[Protocol] = set()  # accepted, without a transport so far
+        self._listeners: dict[socket.socket, Callable[[], ssl.SSLContext] | None] = {}
+        self._accepting = True
         self._admissions: set[asyncio.Task[None]] = set()
         self._left = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         """Open connections and handshakes."""
-        return len(self._open) + self._opening
+        return len(self._open) + len(self._opening)
 
     # --- for Protocol -------------------------------------------------------------------------------------------------
 
@@ -92,6 +95,7 @@ class Connections:
 
     def joined(self, protocol: Protocol) -> None:
         """``protocol`` has a transport."""
+        self._opening.discard(protocol)
         self._open.add(protocol)
         if self._timer is None:
             self._timer = self.loop.call_later(self.limits.sweep_seconds, self._tick)
@@ -100,6 +104,7 @@ class Connections:
         """``protocol`` has lost its transport."""
         self._open.discard(protocol)
         self._left.set()
+        self._accept_again()
 
     def refused(self, peer: str, refused: Refused) -> None:
         """A request of ``peer`` does not reach the application."""
@@ -123,6 +128,7 @@ class Connections:
         for protocol in [entry for entry in self._open if entry.read_by <= now or entry.write_by <= now]:
             self.counts.expired += 1
             protocol.expire(now)
+        self._accept_again()  # a connection that can give way may have become idle
 
     def _tick(self) -> None:
         self._timer = None
@@ -135,47 +141,63 @@ class Connections:
     # --- accepting ----------------------------------------------------------------------------------------------------
 
     def listen(self, listener: socket.socket, context: Callable[[], ssl.SSLContext] | None = None) -> None:
-        """Accept from ``listener``, which listens and does not block, and own it from now on. ``context`` is asked
-        anew for each connection."""
-        self._listeners[listener] = (self.loop.create_task(self._accept(listener, context)), context)
+        """Accept from ``listener``, which listens and does not block, and own it from now on. ``context`` is asked anew
+        for each connection."""
+        self._listeners[listener] = context
+        if self._accepting:
+            self.loop.add_reader(listener, self._accept, listener)
 
-    async def _accept(self, listener: socket.socket, context: Callable[[], ssl.SSLContext] | None) -> None:
-        while True:
-            while len(self) >= self.limits.connections:
-                self._left.clear()
-                self._evict()
-                await self._left.wait()
+    def _accept(self, listener: socket.socket) -> None:
+        """Somebody waits. (Callbacks, since cancelling `sock_accept` can lose a connection it has just accepted.)"""
+        if len(self) >= self.limits.connections:
+            self._evict()
+            self._pause_accepting()  # until somebody has left
+            return
+        for _ in range(min(_ACCEPTS, self.limits.connections - len(self))):
             try:
-                accepted, _ = await self.loop.sock_accept(listener)
+                accepted = listener.accept()[0]
+            except BlockingIOError:
+                return  # another process that shares the listener was faster
             except OSError as error:
-                # What accept(2) reports of a connection that is already dead again concerns nobody; a full table
-                # passes.
-                if error.errno in _FULL:
-                    self.report(
-                        "no connection can be accepted; raise the limit on open files (LimitNOFILE, ulimit -n)", error
-                    )
+                if error.errno in _EXHAUSTED:
+                    self.report("no connection can be accepted; raise the limit on open files (LimitNOFILE)", error)
                     self._evict()
-                    await asyncio.sleep(_FULL_SECONDS)
-                elif listener.fileno() < 0:
+                    self._pause_accepting()
+                    self.loop.call_later(_EXHAUSTED_SECONDS, self._accept_again)
                     return
-                continue
-            self._admit(accepted, context)
+                continue  # accept(2) tells of a connection that is dead already
+            self._admit(accepted, self._listeners[listener])
+
+    def _pause_accepting(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for listener in self._listeners:
+                self.loop.remove_reader(listener)
+
+    def _accept_again(self) -> None:
+        if not self._accepting:
+            self._accepting = True
+            for listener in self._listeners:
+                self.loop.add_reader(listener, self._accept, listener)
 
     def _evict(self) -> None:
-        """Make room: of the idle connections close the one that will be closed next anyway."""
+        """Make room: close the connection that has been idle for longest."""
         idle = [entry for entry in self._open if entry.idle]
         if idle:
             self.counts.evicted += 1
-            min(idle, key=lambda entry: entry.read_by).close()
+            min(idle, key=lambda entry: entry.since).close()
 
     def _admit(self, accepted: socket.socket, context: Callable[[], ssl.SSLContext] | None) -> None:
         self.counts.accepted += 1
-        self._opening += 1
-        task = self.loop.create_task(self._open_connection(accepted, context))
+        protocol = self.protocol()
+        self._opening.add(protocol)
+        task = self.loop.create_task(self._open_connection(protocol, accepted, context))
         self._admissions.add(task)
         task.add_done_callback(self._admissions.discard)
 
-    async def _open_connection(self, accepted: socket.socket, context: Callable[[], ssl.SSLContext] | None) -> None:
+    async def _open_connection(
+        self, protocol: Protocol, accepted: socket.socket, context: Callable[[], ssl.SSLContext] | None
+    ) -> None:
         owned = True  # until a transport owns the socket
         try:
             accepted.setblocking(False)
@@ -183,12 +205,12 @@ class Connections:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if context is None:
                 owned = False
-                await self.loop.connect_accepted_socket(self.protocol, accepted)
+                await self.loop.connect_accepted_socket(lambda: protocol, accepted)
             else:
                 secure = context()
                 owned = False
                 await self.loop.connect_accepted_socket(
-                    self.protocol,
+                    lambda: protocol,
                     accepted,
                     ssl=secure,
                     ssl_handshake_timeout=self.limits.handshake_seconds,
@@ -201,8 +223,10 @@ class Connections:
         finally:
             if owned:
                 accepted.close()
-            self._opening -= 1
-            self._left.set()
+            if protocol in self._opening:
+                self._opening.discard(protocol)
+                self._left.set()
+                self._accept_again()
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -215,7 +239,7 @@ class Connections:
         """
         self.draining = True
         end = self.loop.time() + seconds
-        await self._close_listeners()
+        self._close_listeners()
         for protocol in list(self._open):
             protocol.drain()
         while len(self) and self.loop.time() < end:
@@ -235,12 +259,10 @@ class Connections:
             self._timer = None
         return cut
 
-    async def _close_listeners(self) -> None:
+    def _close_listeners(self) -> None:
+        self._pause_accepting()
         listeners, self._listeners = self._listeners, {}
-        for task, _ in listeners.values():
-            task.cancel()
-        await asyncio.gather(*(task for task, _ in listeners.values()), return_exceptions=True)
-        for listener, (_, context) in listeners.items():
+        for listener, context in listeners.items():
             # Whoever is in the kernel's queue has been told that it is connected: closing now would reset it.
             with contextlib.suppress(OSError):
                 while len(self) < self.limits.connections:

@@ -97,6 +97,8 @@ class Protocol(asyncio.Protocol):
         """When, by the monotonic clock, the peer must have sent what it is due to send; inf when it is not its turn."""
         self.write_by = inf
         """When the peer must have taken what was written."""
+        self.since = 0.0
+        """When the turn of the peer began that `read_by` ends."""
         self._connections = connections
         self._application = connections.application
         self._limits = connections.limits
@@ -133,7 +135,8 @@ class Protocol(asyncio.Protocol):
         self._tls = _tls_facts(transport)
         self._reader = Reader(self._limits, self.peer, self._tls, self._connections.partial)
         self._timed = IDLE
-        self.read_by = self._connections.monotonic() + self._limits.head_seconds
+        self.since = self._connections.monotonic()
+        self.read_by = self.since + self._limits.head_seconds
         if self._connections.draining:  # it was in the queue of a listener that is being closed: one request, not none
             self._reader.last = True
         self._connections.joined(self)
@@ -375,7 +378,8 @@ class Protocol(asyncio.Protocol):
             seconds = (
                 limits.idle_seconds if phase == IDLE else limits.head_seconds if phase == HEAD else limits.body_seconds
             )
-            self.read_by = self._connections.monotonic() + seconds
+            self.since = self._connections.monotonic()
+            self.read_by = self.since + seconds
 
 
 def _peer(transport: asyncio.BaseTransport) -> str:
