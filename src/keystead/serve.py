@@ -25,7 +25,7 @@ from typing import Final
 
 import uvloop
 
-from keystead.audit import verify
+from keystead.audit import find
 from keystead.audit.counted import Counted
 from keystead.audit.heads import Heads
 from keystead.audit.journal import Journal
@@ -100,8 +100,15 @@ class Worker:
         self._seals = None
         if number == 0:
             self._seals = Seals(config.journal, hierarchy.audit_key, shared.heads, clock, random)
-        self._counted = Counted()
         new_id = RequestIds(random)
+        self._counted = Counted(
+            self._journal,
+            event_source=KMS.event_source,
+            account=self._store.read(lambda reader: reader.accounts())[0],
+            region=config.default_region,
+            clock=clock,
+            new_id=new_id,
+        )
         self._committer = commit.Committer(self._writing, self._journal, shared.epochs, number, loop)
         snapshot = Snapshot(
             self._store, shared.epochs, partial(founding.open_access_key, hierarchy), keys=config.cached_keys
@@ -116,7 +123,7 @@ class Worker:
             Scope(frozenset(config.regions), config.default_region, config.skew),
             clock,
             new_id,
-            self._counted.add,
+            self._counted,
             lambda: self.ready and not self._journal.refusing,
         )
         self._connections = Connections(entrance, report=report)
@@ -131,7 +138,7 @@ class Worker:
         if not mine:
             return 0
         wanted = {row.event_id.split("/", 1)[1] for row in mine}
-        journalled = verify.find_events(self._config.journal, wanted)
+        journalled = find.journalled([self._config.journal], self._hierarchy.audit_key, wanted)
         return await commit.recover(self._writing, self._journal, mine, journalled)
 
     def open_doors(self) -> None:
@@ -160,6 +167,7 @@ class Worker:
     def close(self) -> None:
         self._tick()
         self._committer.close()
+        self._counted.close()
         self._journal.close()
         if self._seals is not None:
             self._seals.close()
@@ -167,8 +175,6 @@ class Worker:
         self._store.close()
 
     def _tick(self) -> None:
-        for line in self._counted.flush(self._clock()):
-            self._journal.append(line, lambda _error: None)
         self._committer.tick()
         if self._tls is not None:
             self._tls.reload_if_changed()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from keystead.audit import verify as verification
+from keystead.audit.findings import Report
 from keystead.cli import options, setup
-from keystead.cli.say import NO, data, fail, tell
+from keystead.cli.say import NO, OK, data, fail, tell
 from keystead.crypto.rootkey.slots import RootKeyClosed
 from keystead.services import founding
 
@@ -33,22 +34,53 @@ def verify(config_file: Path | None, as_json: bool, **given: Any) -> None:
 
     The root key must open, for the keys of the chains hang below it. A running server may go on writing meanwhile.
     """
-    from keystead.audit import verify as verifying
-
     config = options.load(config_file, **given)
-    with _store_of(config) as store:
+    with setup.store_of(config) as store:
         try:
             hierarchy = founding.open_hierarchy(store, setup.opened_by(config, store))
         except RootKeyClosed as error:
             fail(str(error), NO)
-    report = verifying.verify(config.journal, hierarchy.audit_key)
+    report = verification.verify(config.journal, hierarchy.audit_key)
     if as_json:
-        data(report.to_builtins())
+        data(_as_json(report))
     else:
-        for line in report.lines():
-            tell(line)
-    sys.exit(0 if report.intact else NO)
+        _show(report)
+    sys.exit(OK if report.intact else NO)
 
 
-def _store_of(config: Any) -> contextlib.closing[Any]:
-    return setup.store_of(config)
+def _as_json(report: Report) -> dict[str, Any]:
+    return {
+        "intact": report.intact,
+        "records": report.records,
+        "sealed": report.sealed,
+        "segments": report.segments,
+        "seals": report.seals,
+        "duplicates": report.duplicates,
+        "newest_seal": None if report.newest is None else str(report.newest),
+        "findings": [
+            {
+                "kind": str(finding.kind),
+                "tampering": finding.tampering,
+                "file": str(finding.file),
+                "line": finding.line,
+                "sequence": finding.sequence,
+                "detail": finding.detail,
+            }
+            for finding in report.findings
+        ],
+    }
+
+
+def _show(report: Report) -> None:
+    for finding in report.findings:
+        click.echo(f"{'TAMPERED' if finding.tampering else 'note'}  {finding}")
+    click.echo(
+        f"{report.records} records in {report.segments} segments, {report.sealed} of them under {report.seals} seals: "
+        + (
+            "the journal is whole"
+            if report.intact
+            else "the journal is NOT whole; the first bad record of each file is named above"
+        )
+    )
+    if report.newest is not None:
+        tell(f"newest seal: {report.newest}   keep it elsewhere: it proves later that nothing up to it was rolled back")

@@ -30,8 +30,11 @@ class Answerer(Protocol):
     def send(self, status: int, headers: bytes, body: bytes) -> None: ...
 
 
-#: Refusals without a proven caller: (source address, error code, operation name, time).
-Count = Callable[[str, str, str, float], None]
+class Counted(Protocol):
+    """Where refusals without a proven caller are counted."""
+
+    def count(self, *, source: str, error_code: str, event_name: str) -> None: ...
+
 
 _COMMON: Final = (
     b"Content-Type: application/x-amz-json-1.1\r\nCache-Control: no-cache, no-store, must-revalidate, private\r\n"
@@ -63,7 +66,7 @@ class Entrance:
         scope: Scope,
         clock: Callable[[], float],
         new_id: Callable[[], str],
-        count: Count,
+        counted: Counted,
         ready: Callable[[], bool],
     ) -> None:
         self._codec = codec
@@ -72,7 +75,7 @@ class Entrance:
         self._scope = scope
         self._clock = clock
         self._new_id = new_id
-        self._count = count
+        self._counted = counted
         self._ready = ready
         self._service = service
         prefix = codec.target_prefix.encode() + b"."
@@ -91,7 +94,7 @@ class Entrance:
             caller = self._caller(request, now)
             row = self._service.rows.get(operation)
         except errors.Refusal as refusal:
-            self._count(request.peer, refusal.code, operation, now)
+            self._counted.count(source=request.peer, error_code=refusal.code, event_name=operation)
             # The one answer that is not a 400 here: a request that is no API call at all (errors.md §2 row 1).
             status = 404 if not operation and request.method != "POST" else refusal.status
             answerer.send(status, _head(request_id), render_refusal(refusal))
