@@ -19,9 +19,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def environment(server: Server) -> dict[str, str]:
-    """What a user exports to point unmodified programs at the server."""
+def pointing_at(server: Server) -> dict[str, str]:
+    """What a user exports to point unmodified programs at a server."""
     access_key_id, secret = server.keys()
     return {
         "PATH": os.environ["PATH"],
@@ -34,6 +33,11 @@ def environment(server: Server) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "*",
     }
+
+
+@pytest.fixture(scope="session")
+def environment(server: Server) -> dict[str, str]:
+    return pointing_at(server)
 
 
 @pytest.fixture(scope="session", params=PROGRAMS, ids=[program.name for program in PROGRAMS])
