@@ -87,7 +87,7 @@ class SignedHeaders:
         return cls(ordered, frozenset(ordered), b"\n".join(lines), len(lines) - 1)
 
 
-def canonical_request(  # noqa: PLR0917  by position: this is the hot path, and keywords are not free
+def canonical_request(
     method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes], signed: SignedHeaders, payload_hash: str
 ) -> bytes | None:
     """The bytes whose hash is signed, or None when there are none.

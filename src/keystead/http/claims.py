@@ -83,17 +83,19 @@ def read_claim(headers: Mapping[bytes, bytes], query: list[Pair]) -> Claim:
 
 
 def _read_authorization(text: bytes, headers: Mapping[bytes, bytes], query: list[Pair]) -> Claim:
+    if len(text) > LONGEST_AUTHORIZATION:
+        raise _explain_authorization(text, is_dated=True)
     # The SDKs send the signature last. What precedes it is the same all day for one client, and only that is
     # memoised: the cache holds neither signatures nor tokens.
     before, _, signature = text.rpartition(b", Signature=")
     if not before or b"," in signature:
         before, signature = _take_signature(text)
-    head = _parse_head(before) if len(text) <= LONGEST_AUTHORIZATION else None
+    head = _parse_head(before)
     date_header = b"x-amz-date" if b"x-amz-date" in headers else b"date"
     sent_date = headers.get(date_header)
     if head is None or not signature or sent_date is None:
         raise _explain_authorization(text, is_dated=sent_date is not None)
-    date, moment = _read_date(sent_date)
+    date, moment = _read_date(sent_date.strip())
     token = headers.get(b"x-amz-security-token")
     if token is not None:
         token = token.strip()
@@ -121,11 +123,9 @@ def _parse_head(before: bytes) -> Head | None:
         return None
     algorithm, parameters = _split_authorization(before)
     given = {name: value for name, equals, value in parameters if equals}
-    credential = given.get(b"Credential")
-    signed_headers = given.get(b"SignedHeaders")
-    if len(given) != len(parameters) or b"Signature" in given or not credential or signed_headers is None:
+    if len(parameters) != 2 or given.keys() != {b"Credential", b"SignedHeaders"} or not given[b"Credential"]:
         return None
-    return _head(algorithm, credential, signed_headers)
+    return _head(algorithm, given[b"Credential"], given[b"SignedHeaders"])
 
 
 def _explain_authorization(text: bytes, *, is_dated: bool) -> errors.Refusal:
@@ -154,7 +154,7 @@ def _explain_authorization(text: bytes, *, is_dated: bool) -> errors.Refusal:
     if not is_dated:
         sentences.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if not sentences:
-        sentences.append("Authorization header requires each parameter once. ")
+        sentences.append("Authorization header takes 'Credential', 'Signature' and 'SignedHeaders', each once. ")
     return errors.incomplete_signature(
         f"{''.join(sentences)}(Hashed with SHA-256 and encoded with Base64) Authorization={hashed}"
     )
@@ -184,7 +184,7 @@ def _read_presigned(headers: Mapping[bytes, bytes], query: list[Pair]) -> Claim:
     if b"x-amz-security-token" in headers:
         raise errors.invalid_signature("'X-Amz-Security-Token' of a presigned request must be a query-string param.")
     text = {name: unquote_to_bytes(value) for name, value in given.items()}
-    date, moment = _read_date(text["X-Amz-Date"])
+    date, moment = _read_date(text["X-Amz-Date"].strip())
     return Claim(
         _head(text["X-Amz-Algorithm"], text["X-Amz-Credential"], text["X-Amz-SignedHeaders"]),
         given["X-Amz-Signature"],
@@ -240,7 +240,7 @@ def _read_date(sent: bytes) -> tuple[str, float]:
 
     An HTTP date is rewritten: a signer that uses the Date header sends it in that format, and signs it in the other.
     """
-    date = sent.strip().decode("latin-1")
+    date = sent.decode("latin-1")
     http_date = _HTTP_DATE.fullmatch(date)
     if http_date is not None:
         date = f"{http_date[3]}{_MONTHS.index(http_date[2]) + 1:02}{http_date[1]}T{''.join(http_date.group(4, 5, 6))}Z"
