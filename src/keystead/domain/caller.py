@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 
 class PrincipalKind(StrEnum):
     """The values of ``aws:PrincipalType`` and of CloudTrail's ``userIdentity.type`` that this version makes."""
@@ -63,9 +65,8 @@ class Via:
     chain: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """One authenticated caller in one region."""
+class Caller(msgspec.Struct, frozen=True):
+    """One authenticated caller in one region. Made for every call, so it is a structure that is made in C."""
 
     principal: Principal
     access_key_id: str

@@ -6,8 +6,9 @@ anything up: whether the key exists, and whether the caller may know, is decided
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from keystead import errors
 from keystead.domain import arn
@@ -20,8 +21,7 @@ _KEY_ID: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A key by id (``key_id``) or by alias (``alias``, with its prefix), in the account and region where it is to be
     looked for.
 

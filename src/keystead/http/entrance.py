@@ -86,7 +86,7 @@ class Entrance:
             return
         now = self._clock()
         request_id = self._new_id()
-        named = _headers(request)
+        named = dict(request.headers)  # the signature check refuses one that matters and comes twice
         operation = ""
         try:
             operation = self._operation(request, named)
@@ -102,8 +102,8 @@ class Entrance:
         wire = Wire(
             request_id=request_id,
             source=request.peer,
-            user_agent=named.get(b"user-agent", "")[:_USER_AGENT_LENGTH],
-            host=named.get(b"host", ""),
+            user_agent=_text(named.get(b"user-agent", b"")[:_USER_AGENT_LENGTH]),
+            host=_text(named.get(b"host", b"")),
             tls_version=None if request.tls is None else request.tls.version,
             tls_cipher=None if request.tls is None else request.tls.cipher,
         )
@@ -126,11 +126,11 @@ class Entrance:
             return False
         return True
 
-    def _operation(self, request: Request, named: Mapping[bytes, str]) -> str:
+    def _operation(self, request: Request, named: Mapping[bytes, bytes]) -> str:
         target = named.get(b"x-amz-target")
         if request.method != "POST" or target is None:
             raise errors.unknown_operation()
-        operation = self._targets.get(target.encode("latin-1"))
+        operation = self._targets.get(target.strip())
         if operation is None:
             raise errors.unknown_operation()
         return operation
@@ -150,9 +150,8 @@ class Entrance:
         )
 
 
-def _headers(request: Request) -> dict[bytes, str]:
-    """Headers by name; the signature check refuses a request that repeats one of those that matter."""
-    return {name: value.strip().decode("latin-1") for name, value in request.headers}
+def _text(value: bytes) -> str:
+    return value.strip().decode("latin-1")
 
 
 def _head(request_id: str) -> bytes:

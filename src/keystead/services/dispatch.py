@@ -15,7 +15,6 @@ is reported to the operator, its text never sent."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -39,8 +38,7 @@ from keystead.store.interface import Transaction
 Reply = Callable[[int, bytes], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """An authenticated request for one operation, before its body has been read.
 
     ``row`` is None for an operation of the pinned model that this version does not offer.
