@@ -46,6 +46,12 @@ def test_a_header_that_steers_cannot_be_sent_twice(name: bytes, position: int) -
     assert refusal_of(request).message == f"'{name.decode().title()}' must not be repeated."
 
 
+def test_host_must_be_signed_even_when_no_header_is_sent() -> None:
+    request = sign("GET", body=b"", headers=[], expires=60)
+    bare = with_target(replace(request, headers=[]), b"SignedHeaders=host", b"SignedHeaders=accept")
+    assert refusal_of(bare).message == "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+
+
 def test_the_php_sdk_may_leave_its_name_and_the_content_type_unsigned() -> None:
     request = sign()
     request.headers += [(b"x-amz-user-agent", b"aws-sdk-php/3"), (b"content-type", b"application/x-amz-json-1.1")]

@@ -25,9 +25,9 @@ Pair = tuple[bytes, bytes]
 def split_target(target: bytes) -> tuple[bytes, list[Pair]]:
     """Path and query parameters (name, value) as they were sent, undecoded and in order."""
     path, _, query = target.partition(b"?")
+    pairs: list[Pair] = []
     if not query:
-        return path, []
-    pairs = []
+        return path, pairs
     for parameter in query.split(b"&"):
         name, _, value = parameter.partition(b"=")
         pairs.append((name, value))
@@ -52,7 +52,7 @@ def canonical_path(path: bytes) -> bytes:
 
 def canonical_query(pairs: Sequence[Pair]) -> bytes:
     """The parameters sorted by name, then by value, as bytes; ``name=`` where the equals sign was left out."""
-    return b"&".join([name + b"=" + value for name, value in sorted(pairs)]) if pairs else b""
+    return b"&".join([name + b"=" + value for name, value in sorted(pairs)])
 
 
 def join_repeated(headers: Iterable[Pair]) -> dict[bytes, bytes]:

@@ -37,13 +37,15 @@ LONGEST_EXPIRY: Final = 604800
 class Head:
     """The part of a claim that is the same from request to request, so that it is parsed once.
 
-    ``scope`` is ``credential`` split at its slashes: five parts if it is well-formed.
+    ``scope`` is ``credential`` split at its slashes: five parts if it is well-formed. A request with no headers but
+    ``expected_headers`` has none that should be signed and is not; one with others must be looked at closely.
     """
 
     algorithm: str
     credential: str
     scope: tuple[str, ...]
     signed: SignedHeaders
+    expected_headers: frozenset[bytes]
 
 
 @dataclass(slots=True)
@@ -214,6 +216,26 @@ def _parse_expiry(value: bytes) -> int:
 # --- both forms -----------------------------------------------------------------------------------------------------
 
 
+# Headers that clients and proxies leave unsigned or add, and that steer nothing.
+_CARRIED: Final = frozenset(
+    [
+        b"accept",
+        b"accept-encoding",
+        b"amz-sdk-invocation-id",
+        b"amz-sdk-request",
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"transfer-encoding",
+        b"user-agent",
+        b"x-amz-user-agent",
+        b"x-amzn-trace-id",
+    ]
+)
+
+
 def _head(algorithm: bytes, credential: bytes, signed_headers: bytes) -> Head:
     names = signed_headers.split(b";")
     if len(names) > MOST_SIGNED_HEADERS:
@@ -222,7 +244,7 @@ def _head(algorithm: bytes, credential: bytes, signed_headers: bytes) -> Head:
     if len(signed.name_set) != len(names):
         raise errors.incomplete_signature("SignedHeaders must not name a header twice.")
     text = credential.decode("latin-1")
-    return Head(algorithm.decode("latin-1"), text, tuple(text.split("/")), signed)
+    return Head(algorithm.decode("latin-1"), text, tuple(text.split("/")), signed, signed.name_set | _CARRIED)
 
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -71,25 +71,6 @@ _ONCE: Final = frozenset(
 # All x-amz-* headers must be signed but this: the AWS SDK for PHP sends it unsigned, and it only names a program.
 _NEED_NOT_BE_SIGNED: Final = frozenset([b"x-amz-user-agent"])
 
-# Headers that clients and proxies commonly leave unsigned and that steer nothing; only a shortcut past the full check.
-_CARRIED: Final = frozenset(
-    [
-        b"accept",
-        b"accept-encoding",
-        b"amz-sdk-invocation-id",
-        b"amz-sdk-request",
-        b"authorization",
-        b"connection",
-        b"content-length",
-        b"content-type",
-        b"expect",
-        b"transfer-encoding",
-        b"user-agent",
-        b"x-amz-user-agent",
-        b"x-amzn-trace-id",
-    ]
-)
-
 # Stands in for an access key that is unknown or inactive: the same derivation, cache and comparison. Its secret being
 # public does no harm, a match with it is refused like a mismatch.
 _NOBODY: Final = Credential(
@@ -122,11 +103,10 @@ def verify(
     path, query = split_target(request.target)
 
     claim = read_claim(headers, query)  # 1
-    signed = claim.head.signed
     earliest = now - (skew if claim.expires is None else claim.expires)
     if not earliest <= claim.moment <= now + skew:  # 2
         raise _explain_date(claim, earliest, now, skew)
-    if b"host" not in signed.name_set or not headers.keys() - signed.name_set <= _CARRIED:  # 3
+    if b"host" not in claim.head.signed.name_set or not headers.keys() <= claim.head.expected_headers:  # 3
         _check_signed_headers(claim, headers)
     access_key_id, date, region = _check_scope(claim, service, regions)  # 4
     payload_hash = sha256(request.body).hexdigest()
@@ -135,7 +115,12 @@ def verify(
 
     found = _find(find_credential, access_key_id, claim.token)
     canonical = canonical_request(
-        request.method, canonical_path(path), canonical_query(claim.query), headers, signed, payload_hash
+        request.method,
+        canonical_path(path),
+        canonical_query(claim.query) if claim.query else b"",
+        headers,
+        claim.head.signed,
+        payload_hash,
     )
     hashed = sha256(canonical or b"").hexdigest()
     to_sign = f"{ALGORITHM}\n{claim.date}\n{date}/{region}/{service}/{TERMINATOR}\n{hashed}"
