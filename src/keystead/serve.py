@@ -110,7 +110,7 @@ class Worker:
             new_id=new_id,
         )
         self._committer = commit.Committer(self._writing, self._journal, shared.epochs, number, loop)
-        snapshot = Snapshot(
+        self._snapshot = snapshot = Snapshot(
             self._store, shared.epochs, partial(founding.open_access_key, hierarchy), keys=config.cached_keys
         )
         dispatch = Dispatch(KMS, snapshot, self._committer, self._journal, hierarchy, random, new_id, report)
@@ -176,6 +176,7 @@ class Worker:
 
     def _tick(self) -> None:
         self._committer.tick()
+        self._snapshot.refresh()  # so that an idle worker forgets the material of deleted keys too
         if self._tls is not None:
             self._tls.reload_if_changed()
 

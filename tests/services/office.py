@@ -93,8 +93,8 @@ class Office:
         self.store.transact(lambda transaction: transaction.put_principal(principal, self.now))
         return principal
 
-    def user(self, name: str, *policies: str, account: str = ACCOUNT) -> Principal:
-        """A user with these identity policies."""
+    def user(self, name: str, *policies: str, account: str = ACCOUNT, boundary: str | None = None) -> Principal:
+        """A user with these identity policies, within a boundary if one is given."""
         return self._keep(
             Principal(
                 PrincipalKind.USER,
@@ -103,11 +103,18 @@ class Office:
                 f"AIDA{name.upper():A<17}",
                 name=name,
                 policies=tuple((f"p{number}", text) for number, text in enumerate(policies)),
+                boundary=boundary,
             )
         )
 
     async def call(
-        self, operation: str, principal: Principal | None = None, *, region: str = REGION, row: Row | None = None, **body: Any
+        self,
+        operation: str,
+        principal: Principal | None = None,
+        *,
+        region: str = REGION,
+        row: Row | None = None,
+        **body: Any,
     ) -> tuple[int, dict[str, Any]]:
         """Perform one operation as it would arrive; returns status and parsed answer."""
         answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()

@@ -126,6 +126,18 @@ def test_a_user_without_policies_may_nothing_and_a_statement_opens_exactly_what_
     play(story)
 
 
+def test_a_boundary_caps_what_identity_policies_allow(play: Any) -> None:
+    async def story(office: Office) -> None:
+        key = await office.make_key()
+        user = office.user("capped", ALLOW_ALL, boundary=_policy(_allow("kms:DescribeKey")))
+        assert (await office.call("DescribeKey", user, KeyId=key["KeyId"]))[0] == 200
+        for operation, body in (("Encrypt", {"KeyId": key["KeyId"], "Plaintext": X}), ("CreateKey", {})):
+            _, answer = await office.call(operation, user, **body)
+            assert "because no permissions boundary allows" in answer["Message"]
+
+    play(story)
+
+
 def test_tags_at_creation_need_their_own_permission(play: Any) -> None:
     async def story(office: Office) -> None:
         maker = office.user("maker", _policy(_allow("kms:CreateKey")))
@@ -187,9 +199,7 @@ def test_a_remembered_decision_is_forgotten_with_the_policy_and_with_the_princip
         user = office.user("user", _policy(_allow("kms:*")))
         assert (await office.call("DescribeKey", user, KeyId=key["KeyId"]))[0] == 200
         revoked = office.user("user", _policy(_allow("kms:ListKeys")))
-        office.store.transact(
-            lambda transaction: transaction.log_change("principal", ACCOUNT, "", revoked.arn)
-        )
+        office.store.transact(lambda transaction: transaction.log_change("principal", ACCOUNT, "", revoked.arn))
         office.epochs.publish(1, office.store.read(lambda reader: reader.last_change()))
         status, _ = await office.call("DescribeKey", revoked, KeyId=key["KeyId"])
         assert status == 400

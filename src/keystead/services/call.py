@@ -101,12 +101,15 @@ class Call(Generic[R]):
 
     def _permit(self, permission: str, resource: str, values: Mapping[str, Any]) -> None:
         self.asked = True
+        policies = self.facts.policies(self.caller.principal)
         question = decide.Question(
             caller=self.caller,
             action=permission,
             resource=resource,
             resource_account=self.caller.account,
-            identity=self.facts.identity(self.caller.principal),
+            identity=policies.identity,
+            boundary=policies.boundary,
+            session=policies.session,
             context=Context(self._conditions(values)),
         )
         self._insist(decide.decide(question), question)
@@ -159,10 +162,10 @@ class Call(Generic[R]):
             raise errors.access_denied(
                 sentences.out_of_reach(self.caller.arn, permission, self._as_typed(key, reference))
             )
-        identity = self.facts.identity(principal)
+        policies = self.facts.policies(principal)
         kept = loaded.answers.get((principal.arn, permission))
         # The names may have come to mean another principal or other policies since; only the very same objects will do.
-        if kept is None or kept.principal is not principal or kept.identity is not identity:
+        if kept is None or kept.principal is not principal or kept.policies is not policies:
             kept = None
         decision = None if kept is None else kept.decision
         if decision is None or not decision.allowed:
@@ -172,7 +175,9 @@ class Call(Generic[R]):
                 resource=key.arn,
                 resource_account=key.account,
                 key_policy=loaded.policy,
-                identity=identity,
+                identity=policies.identity,
+                boundary=policies.boundary,
+                session=policies.session,
                 context=Context(self._conditions(values, loaded, reference)),
             )
             candidates = decide.candidates(question) if kept is None else kept.candidates
@@ -180,7 +185,7 @@ class Call(Generic[R]):
             if kept is None:
                 loaded.remember(
                     (principal.arn, permission),
-                    Answer(principal, identity, candidates, decision if candidates.steady else None),
+                    Answer(principal, policies, candidates, decision if candidates.steady else None),
                 )
             if not decision.allowed and foreign and decision.because.kind in _KEYS_OWN_REFUSALS:
                 shown = sentences.out_of_reach(self.caller.arn, permission, self._as_typed(key, reference))

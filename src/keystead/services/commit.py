@@ -115,7 +115,10 @@ class Committer:
         else:
             committed = future.result()
             self.published(committed.epoch)
-            self._journal.append(committed.decided.record, partial(self._journalled, done, committed))
+            try:
+                self._journal.append(committed.decided.record, partial(self._journalled, done, committed))
+            except ValueError as refused:  # no line of a journal; the caller must hear something all the same
+                self._journalled(done, committed, refused)
 
     def afterwards(self, action: Callable[[Store], None]) -> None:
         """Do something with the store on the committing thread, after the commits that are under way."""
@@ -138,11 +141,11 @@ class Committer:
     def tick(self) -> None:
         """To be called every second or so: try records again that the journal refused, and settle outbox rows that no
         later commit has taken along."""
+        if self._settled:
+            self._loop.run_in_executor(self._thread, self._flush).add_done_callback(_consume)
         failed, self._failed = self._failed, {}
         for outbox, record in failed.items():
             self._journal.append(record, partial(self._settle, outbox, record))
-        if self._settled:
-            self._loop.run_in_executor(self._thread, self._flush).add_done_callback(_consume)
 
     def _flush(self) -> None:
         settled = self._settled[:]

@@ -121,7 +121,12 @@ class Dispatch:
 
     def _committed(self, arrival: Arrival, request: Any, outcome: commit.Decided | BaseException) -> None:
         if isinstance(outcome, commit.Decided):
-            arrival.reply(200, arrival.codec.encode(outcome.answer))
+            try:
+                body = arrival.codec.encode(outcome.answer)
+            except Exception as error:
+                self._withhold(arrival, errors.internal(f"the answer cannot be encoded: {error!r}"))
+            else:
+                arrival.reply(200, body)
         elif isinstance(outcome, errors.Refusal) and outcome.code == errors.AUDIT_UNAVAILABLE:
             self._withhold(arrival, outcome)
         else:
@@ -148,6 +153,9 @@ class Dispatch:
             self._report(arrival.wire.request_id, error)
             refusal = errors.internal()
         row = arrival.row
+        if row is not None and row.mutates:
+            # Whoever hears why a change was refused may rely on it: no worker may answer from before that.
+            self._committer.published(self._snapshot.epoch)
         line = self._event(
             arrival,
             self._new_id(),

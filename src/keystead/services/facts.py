@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.crypto.symmetric import Sealer
 from keystead.domain.caller import Credential, Principal
@@ -27,7 +27,15 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 T = TypeVar("T")
 
-Identity = tuple[tuple[str, Policy], ...]
+
+class Policies(NamedTuple):
+    """Everything that speaks for and about a principal from its own side, compiled: identity policies by name, permissions boundary,
+    session policies (None: no session)."""
+
+    identity: tuple[tuple[str, Policy], ...]
+    boundary: Policy | None
+    session: tuple[Policy, ...] | None
+
 
 # A snapshot this far behind is emptied instead of patched row by row.
 _CATCH_UP_ROWS = 1_000
@@ -40,7 +48,7 @@ class Answer:
     can match, and the decision itself where none of them reads anything of the request or the time (DESIGN §6)."""
 
     principal: Principal
-    identity: Identity
+    policies: Policies
     candidates: Candidates
     decision: Decision | None
 
@@ -74,7 +82,7 @@ class Facts(Protocol):
 
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
 
-    def identity(self, principal: Principal) -> Identity: ...
+    def policies(self, principal: Principal) -> Policies: ...
 
     def read(self, question: Callable[[Reader], T]) -> T:
         """Lists and counts, which are never cached."""
@@ -85,8 +93,14 @@ def load_key(reader: Reader, key: Key) -> LoadedKey:
     return LoadedKey(key, document.parse_key_policy(key.policy), names)
 
 
-def compile_identity(principal: Principal) -> Identity:
-    return tuple((name, document.parse_identity_policy(text)) for name, text in principal.policies)
+def compile_policies(principal: Principal) -> Policies:
+    parse = document.parse_identity_policy
+    session = principal.session_policies
+    return Policies(
+        tuple((name, parse(text)) for name, text in principal.policies),
+        None if principal.boundary is None else parse(principal.boundary),
+        None if session is None else tuple(parse(text) for text in session),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,9 @@ def load_secrets(reader: Reader, key: Key) -> Secrets | None:
     return Secrets(account_key, wrap_key, tuple(reader.materials(key.account, key.region, key.key_id)))
 
 
+_NO_POLICIES = Policies((), None, None)
+
+
 class Rows:
     """Facts straight from the rows of one transaction (or one consistent read)."""
 
@@ -128,11 +145,10 @@ class Rows:
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         return self._reader.alias(account, region, name)
 
-    def identity(self, principal: Principal) -> Identity:
-        return compile_identity(
-            self._reader.principal(principal.arn)
-            or Principal(principal.kind, principal.account, principal.arn, principal.unique_id)
-        )
+    def policies(self, principal: Principal) -> Policies:
+        # A principal that is gone has no policies any more; the call that it began ends here.
+        current = self._reader.principal(principal.arn)
+        return _NO_POLICIES if current is None else compile_policies(current)
 
     def read(self, question: Callable[[Reader], T]) -> T:
         return question(self._reader)
@@ -166,9 +182,9 @@ class Snapshot:
         "_aliases",
         "_credentials",
         "_epochs",
-        "_identities",
         "_keys",
         "_open_secret",
+        "_policies",
         "_refs",
         "_store",
         "epoch",
@@ -190,7 +206,7 @@ class Snapshot:
         self._refs: dict[bytes, LoadedKey] = {}
         self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
-        self._identities: _Cache[str, Identity] = _Cache(credentials)
+        self._policies: _Cache[str, Policies] = _Cache(credentials)
         self.epoch = store.read(lambda reader: reader.last_change())
 
     # --- staying current ---------------------------------------------------------------------------------------------
@@ -225,7 +241,7 @@ class Snapshot:
         elif row.kind == change.ACCESS_KEY:
             self._credentials.entries.pop(row.subject, None)
         elif row.kind == change.PRINCIPAL:
-            self._identities.entries.pop(row.subject, None)
+            self._policies.entries.pop(row.subject, None)
             of_principal = [
                 access_key_id
                 for access_key_id, credential in self._credentials.entries.items()
@@ -241,7 +257,7 @@ class Snapshot:
         self._refs.clear()
         self._aliases.entries.clear()
         self._credentials.entries.clear()
-        self._identities.entries.clear()
+        self._policies.entries.clear()
 
     # --- questions ---------------------------------------------------------------------------------------------------
 
@@ -293,11 +309,11 @@ class Snapshot:
             return None
         return Credential(access_key_id, self._open_secret(stored), principal, active=stored.active)
 
-    def identity(self, principal: Principal) -> Identity:
-        found = self._identities.entries.get(principal.arn)
+    def policies(self, principal: Principal) -> Policies:
+        found = self._policies.entries.get(principal.arn)
         if found is None:
-            found = compile_identity(principal)
-            self._identities.put(principal.arn, found)
+            found = compile_policies(principal)
+            self._policies.put(principal.arn, found)
         return found
 
     def read(self, question: Callable[[Reader], T]) -> T:
