@@ -185,7 +185,7 @@ def wrap(key: bytes, parent: int, drawn: bytes, plaintext: bytes, **place: str |
 
 
 def unwrap(key: bytes, wrapped: bytes, **place: str | int) -> bytes:
-    if len(wrapped) < 35 or wrapped[:2] != b"\x01\x01":
+    if not 35 <= len(wrapped) <= 65570 or wrapped[:2] != b"\x01\x01":
         raise Refused("wrapped row")
     return Gcm(key).open(wrapped[6:18], wrapped[18:], wrap_additional(wrapped[:6], **place))  # type: ignore[arg-type]
 
@@ -215,7 +215,7 @@ def seal_box(
 
 
 def open_box(branch_key: bytes, label: bytes, purpose: str, binding: tuple[str, ...], box: bytes) -> bytes:
-    if len(box) < 42 or box[:2] != b"\x01\x01":
+    if not 42 <= len(box) <= 65578 or box[:2] != b"\x01\x01":
         raise Refused("box")
     gcm, iv = _box(branch_key, label, purpose, box[2:26])
     return gcm.open(iv, box[26:], listed(label, box[:2], purpose.encode(), *(text.encode() for text in binding)))

@@ -79,6 +79,15 @@ def test_a_purpose_is_a_plain_word(purpose: bytes) -> None:
         Hierarchy(bytes(32), {}, 0).seal_token(purpose, b"", os.urandom)
 
 
+def test_a_content_out_of_bounds_does_not_open_even_if_its_tag_is_right() -> None:
+    branch = bytes.fromhex(VECTORS["branches"]["tokens"])
+    large, largest = (
+        stranger.seal_box(branch, b"keystead/token/v1", "page", (), bytes(24), bytes(n)) for n in (65537, 65536)
+    )
+    assert Hierarchy(ROOT, {}, 0).open_token(b"page", large) is None
+    assert Hierarchy(ROOT, {}, 0).open_token(b"page", largest) == bytes(65536)
+
+
 def test_a_content_out_of_bounds_is_not_sealed() -> None:
     with pytest.raises(ValueError, match="65536"):
         Hierarchy(bytes(32), {}, 0).seal_token(b"page", bytes(65537), os.urandom)

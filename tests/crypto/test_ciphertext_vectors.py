@@ -3,17 +3,15 @@ thought of."""
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from tests.crypto import stranger
+from tests.crypto import faulty, stranger
 from tests.crypto.stranger import Ciphertexts
 from tests.crypto.vectors import load, wrong
 
@@ -106,131 +104,36 @@ def test_the_vector_files_are_what_the_tool_makes() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_nothing_that_makes_the_vectors_knows_the_implementation_under_test() -> None:
+    for name in ("stranger", "faulty", "ciphertext_cases", "key_cases"):
+        source = (ROOT / "tests" / "crypto" / f"{name}.py").read_text()
+        assert "import keystead" not in source, name
+        assert "from keystead" not in source, name
+
+
 # --- planted faults: each must be noticed, by the vectors that were made for it ---------------------------------------
 
 
-class NoCommitmentCheck(Ciphertexts):
-    def check_commitment(self, derived: bytes, received: bytes) -> None:
-        pass
-
-
-class ShortCommitmentCheck(Ciphertexts):
-    def check_commitment(self, derived: bytes, received: bytes) -> None:
-        super().check_commitment(derived[:16], received[:16])
-
-
-class NoTagCheck(Ciphertexts):
-    def check_tag(self, key: bytes, iv: bytes, sealed: bytes, additional: bytes) -> bytes:
-        return stranger.Gcm(key)._counter(iv, sealed[:-16])
-
-
-class NoSizeCheck(Ciphertexts):
-    def check_size(self, blob: bytes) -> None:
-        pass
-
-
-class MagicOnly(Ciphertexts):
-    def check_start(self, blob: bytes) -> None:
-        if blob[:3] != b"KSC":
-            raise stranger.Refused("magic")
-
-
-class NoMagic(Ciphertexts):
-    def check_start(self, blob: bytes) -> None:
-        if blob[3:6] != self.start[3:6]:
-            raise stranger.Refused("version")
-
-
-class LowByteOfSuite(Ciphertexts):
-    def check_start(self, blob: bytes) -> None:
-        if blob[:4] + blob[5:6] != self.start[:4] + self.start[5:6]:
-            raise stranger.Refused("suite")
-
-
-class AnyKeyReference(Ciphertexts):
-    def check_names(self, blob: bytes, ref: bytes, material_id: bytes) -> None:
-        super().check_names(blob, blob[6:22], material_id)
-
-
-class AnyMaterialId(Ciphertexts):
-    def check_names(self, blob: bytes, ref: bytes, material_id: bytes) -> None:
-        super().check_names(blob, ref, blob[22:38])
-
-
-class NoLengths(Ciphertexts):
-    def context(self, context: Mapping[str, str]) -> bytes:
-        return b"".join(name.encode() + value.encode() for name, value in sorted(context.items()))
-
-
-class AsGiven(Ciphertexts):
-    def context(self, context: Mapping[str, str]) -> bytes:
-        pairs = [stranger.listed(name.encode(), value.encode())[4:] for name, value in context.items()]
-        return stranger.u32(len(pairs)) + b"".join(pairs)
-
-
-class SortedByUtf16(Ciphertexts):
-    def context(self, context: Mapping[str, str]) -> bytes:
-        pairs = sorted(context.items(), key=lambda pair: pair[0].encode("utf-16-be"))
-        return stranger.u32(len(pairs)) + b"".join(stranger.listed(n.encode(), v.encode())[4:] for n, v in pairs)
-
-
-class Normalised(Ciphertexts):
-    def context(self, context: Mapping[str, str]) -> bytes:
-        return super().context({name: unicodedata.normalize("NFC", value) for name, value in context.items()})
-
-
-class Trimmed(Ciphertexts):
-    def context(self, context: Mapping[str, str]) -> bytes:
-        return super().context({name: value.strip() for name, value in context.items()})
-
-
-class CaseFolded(Ciphertexts):
-    def context(self, context: Mapping[str, str]) -> bytes:
-        return super().context({name.lower(): value for name, value in context.items()})
-
-
-class NoContext(Ciphertexts):
-    def context(self, context: Mapping[str, str]) -> bytes:
-        return stranger.u32(0)
-
-
-class NoHeaderInDigest(Ciphertexts):
-    def derived(self, material: bytes, header: bytes, context: bytes) -> tuple[bytes, bytes]:
-        digest = hashlib.sha256(context).digest()
-        both = stranger.derive(material, self.label, header[38:54] + header[22:38] + digest, 64)
-        return both[:32], both[32:]
-
-
-class NoAdditionalData(Ciphertexts):
-    def additional(self, blob: bytes) -> bytes:
-        return b""
-
-
-class HeaderOnly(Ciphertexts):
-    def additional(self, blob: bytes) -> bytes:
-        return blob[:66]
-
-
 FAULTS = {
-    NoCommitmentCheck: "commitment to another material, tag over it right",
-    ShortCommitmentCheck: "last bit of the commitment, tag over it right",
-    NoTagCheck: "ciphertext altered",
-    NoSizeCheck: "empty plaintext, otherwise right",
-    MagicOnly: "version 2, otherwise right",
-    NoMagic: "magic, otherwise right",
-    LowByteOfSuite: "suite 257, otherwise right",
-    AnyKeyReference: "a blob of another key with the same material",
-    AnyMaterialId: "a blob of another material id with the same material",
-    NoLengths: "made with a context joined without lengths",
-    AsGiven: "made with a context in the order it was given",
-    SortedByUtf16: "names whose order differs between UTF-8 and UTF-16",
-    Normalised: "the letter decomposed",
-    Trimmed: "a blank after the value",
-    CaseFolded: "the name in capitals",
-    NoContext: "made without the context",
-    NoHeaderInDigest: "made with a digest that leaves the header out",
-    NoAdditionalData: "tag without additional data",
-    HeaderOnly: "tag over the header without the commitment",
+    faulty.NoCommitmentCheck: "commitment to another material, tag over it right",
+    faulty.ShortCommitmentCheck: "last bit of the commitment, tag over it right",
+    faulty.NoTagCheck: "ciphertext altered",
+    faulty.NoSizeCheck: "empty plaintext, otherwise right",
+    faulty.MagicOnly: "version 2, otherwise right",
+    faulty.NoMagic: "magic, otherwise right",
+    faulty.LowByteOfSuite: "suite 257, otherwise right",
+    faulty.AnyKeyReference: "a blob of another key with the same material",
+    faulty.AnyMaterialId: "a blob of another material id with the same material",
+    faulty.NoLengths: "made with a context joined without lengths",
+    faulty.AsGiven: "made with a context in the order it was given",
+    faulty.SortedByUtf16: "names whose order differs between UTF-8 and UTF-16",
+    faulty.Normalised: "the letter decomposed",
+    faulty.Trimmed: "a blank after the value",
+    faulty.CaseFolded: "the name in capitals",
+    faulty.NoContext: "made without the context",
+    faulty.NoHeaderInDigest: "made with a digest that leaves the header out",
+    faulty.NoAdditionalData: "tag without additional data",
+    faulty.HeaderOnly: "tag over the header without the commitment",
 }
 
 
@@ -245,7 +148,7 @@ def _no_commitment_check(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_lengths(patch: pytest.MonkeyPatch) -> None:
-    joined: Any = lambda context: NoLengths().context(context or {})  # noqa: E731
+    joined: Any = lambda context: faulty.NoLengths().context(context or {})  # noqa: E731
     patch.setattr(symmetric, "encode_context", joined)
 
 

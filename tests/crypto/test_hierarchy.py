@@ -239,6 +239,13 @@ def test_a_content_out_of_bounds_is_not_wrapped(length: int) -> None:
         wrapping.wrap(bytes(32), Place("materials"), bytes(length), os.urandom)
 
 
+@pytest.mark.parametrize("length", [0, 65537])
+def test_a_row_with_a_content_out_of_bounds_does_not_open_even_if_its_tag_is_right(length: int) -> None:
+    wrapped = stranger.wrap(bytes(32), 0, bytes(12), bytes(length), table="materials")
+    with pytest.raises(NotAuthentic, match="not a wrapped key of a known version"):
+        wrapping.unwrap(bytes(32), Place("materials"), wrapped)
+
+
 def test_destroying_the_wrap_key_destroys_the_key() -> None:
     house = House()
     again = house.hierarchy.new_wrap_key(ACCOUNT, REGION, KEY_ID, house.account_key, os.urandom)

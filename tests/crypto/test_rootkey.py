@@ -236,10 +236,12 @@ GOOD: dict[str, Any] = {"salt": "00" * 16, "memory": 64, "iterations": 1, "lanes
 @pytest.mark.parametrize(
     "change",
     [
-        {"memory": 1 << 21}, {"memory": (1 << 20) + 1}, {"memory": 7}, {"memory": -1}, {"memory": True}, {"memory": "64"},
-        {"memory": 64.0}, {"memory": None}, {"memory": 1 << 20, "iterations": 5}, {"iterations": 0}, {"iterations": 17},
-        {"iterations": 1 << 40}, {"lanes": 0}, {"lanes": 17, "memory": 1024}, {"lanes": 9}, {"salt": ""}, {"salt": "00" * 15},
-        {"salt": "00" * 17}, {"salt": "AA" * 16}, {"salt": "zz" * 16}, {"salt": 0}, {"salt": "00" * 16 + "\n"}, {"more": 1},
+        {"memory": 1 << 21}, {"memory": (1 << 20) + 1}, {"memory": 7}, {"memory": -1}, {"memory": True},
+        {"memory": "64"}, {"memory": 64.0}, {"memory": None}, {"memory": 1 << 20, "iterations": 5},
+        {"iterations": 0}, {"iterations": 17}, {"iterations": True}, {"lanes": True}, {"iterations": 1 << 40},
+        {"lanes": 0}, {"lanes": 17, "memory": 1024}, {"lanes": 9}, {"salt": ""}, {"salt": "00" * 15},
+        {"salt": "00" * 17}, {"salt": "AA" * 16}, {"salt": "zz" * 16}, {"salt": 0}, {"salt": "00" * 16 + "\n"},
+        {"more": 1},
     ],
     ids=str,
 )  # fmt: skip
