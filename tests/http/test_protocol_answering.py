@@ -395,10 +395,26 @@ def test_a_peer_that_does_not_read_is_not_read_and_not_served_until_it_does() ->
     assert line.protocol.write_by == inf
 
 
+def test_answers_that_are_ready_late_bring_no_new_requests_to_a_peer_that_does_not_read() -> None:
+    later = Later()
+    line = Line(later, Limits(in_flight=2, write_buffer_bytes=1_000))
+    line.transport.stuck = True
+    line.send(GET * 5)
+    later.answer(0, b"x" * 2_000)
+    line.world.turns.run()
+    assert line.protocol.write_by < inf
+    later.answer(1)
+    line.world.turns.run()
+    assert len(later.asked) == 2
+    line.transport.unstick()
+    assert len(later.asked) == 4
+
+
 def test_a_peer_that_does_not_read_for_long_is_cut_off() -> None:
     line = Line(lambda _request, reply: reply.send(200, b"", b"x" * 100_000))
     line.transport.stuck = True
     line.send(GET)
+    assert not line.transport.reading
     line.later(29.9)
     assert not line.transport.closing
     line.later(0.2)
@@ -668,6 +684,19 @@ def test_draining_reads_a_request_that_has_begun_and_no_other() -> None:
         assert [answer.headers.get("Connection") for answer in line.answers] == ["close"]
         line.later(LIMITS.linger_seconds)
         assert line.transport.lost
+
+
+def test_draining_reads_a_request_that_has_begun_behind_one_that_is_answered_meanwhile() -> None:
+    later = Later()
+    line = Line(later)
+    line.send(GET + GET[:9])
+    drain(line)
+    later.answer(0)
+    line.world.turns.run()
+    line.send(GET[9:])
+    later.answer(1)
+    line.world.turns.run()
+    assert [answer.headers.get("Connection") for answer in line.answers] == [None, "close"]
 
 
 def test_draining_does_not_wait_for_a_request_that_does_not_end() -> None:

@@ -278,6 +278,7 @@ def test_when_none_is_idle_a_new_connection_waits(loop: Loop) -> None:
         time.sleep(0.05)
         assert len(later.asked) == 2
         assert len(server.connections) == 2
+        assert not server.connections._accepting, "no turn of the loop is spent on who cannot be taken"
         server.loop.call_soon_threadsafe(later.answer, 0)
         wait_for(lambda: len(later.asked) == 3)
 
@@ -356,25 +357,23 @@ def test_draining_cuts_off_what_is_not_over_in_time(loop: Loop) -> None:
 
 
 def test_who_was_in_the_queue_when_draining_began_is_served(loop: Loop) -> None:
-    held = threading.Event()
+    with serving(echo, loop) as server:
+        stopped = threading.Event()
 
-    def hold(request: Request, reply: Reply) -> None:
-        if request.target == b"/hold":
-            held.wait(PATIENCE)  # the loop stands still, so that nobody is accepted
-        echo(request, reply)
+        def stop() -> None:
+            server.connections._pause_accepting()  # as when the loop is too busy to accept
+            stopped.set()
 
-    with serving(hold, loop) as server, server.connect() as first:
-        first.sendall(post(target=b"/hold"))
-        time.sleep(0.05)
+        server.loop.call_soon_threadsafe(stop)
+        assert stopped.wait(PATIENCE)
         with server.connect() as queued:
             queued.sendall(GET)
+            time.sleep(0.05)
+            assert len(server.connections) == 0
             draining = asyncio.run_coroutine_threadsafe(server.connections.drain(PATIENCE), server.loop)
-            held.set()
-            assert [answer.status for answer in answers_in(until_closed(first))] == [200]
-            assert [answer.status for answer in answers_in(until_closed(queued))] == [200]
-            first.close()
-            queued.close()
-            assert draining.result(PATIENCE) == 0
+            (answer,) = answers_in(until_closed(queued))
+            assert answer.headers["Connection"] == "close"
+        assert draining.result(PATIENCE) == 0
 
 
 # --- any peer ---------------------------------------------------------------------------------------------------------

@@ -123,15 +123,19 @@ def test_old_tls_and_weak_ciphers_are_refused(loop: Loop, made: Files) -> None:
 
     def without_forward_secrecy(context: ssl.SSLContext) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers("AES128-GCM-SHA256:AES256-SHA:ECDHE-ECDSA-AES128-SHA")
+        context.set_ciphers("AES128-GCM-SHA256:AES256-SHA")
+
+    def without_authenticated_encryption(context: ssl.SSLContext) -> None:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384")
 
     with serving(echo, loop, context=certificate(made).current) as server:
-        for weaken in (old, without_forward_secrecy):
+        for weaken in (old, without_forward_secrecy, without_authenticated_encryption):
             context = trusting(made)
             weaken(context)
             with pytest.raises((ssl.SSLError, ConnectionResetError)), connected(server, context):
                 pass
-        while server.connections.counts.handshakes_failed < 2:
+        while server.connections.counts.handshakes_failed < 3:
             time.sleep(0.005)
 
 
