@@ -66,8 +66,8 @@ class Server:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            self.process.wait(10)
-            raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.messages()}")
+            status = self.stop(timeout=10)
+            raise RuntimeError(f"the server ended with {status}:\n{self.messages()}")
         self.announced = json.loads(line)
         return self
 

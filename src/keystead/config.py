@@ -112,8 +112,12 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable, text in environment.items():
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("_", "-")
-        if not variable.startswith(ENVIRONMENT_PREFIX) or name not in known:
+        if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
+        if name not in known:
+            raise ConfigError(
+                f"The environment variable {variable} says nothing that is known; is it a slip of the pen?"
+            )
         listed = known[name].type == tuple[str, ...]
         values[name] = [part.strip() for part in text.split(",") if part.strip()] if listed else text
     return values

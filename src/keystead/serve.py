@@ -201,8 +201,11 @@ class Listening:
     endpoints: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    def remove(self) -> None:
-        """After the end: remove the files of unix sockets."""
+    def close(self) -> None:
+        """After the end: close what this process still holds open, and remove the files of unix sockets."""
+        for of_worker in self.of_workers:
+            for listener in of_worker:
+                listener.close()
         for endpoint in self.endpoints:
             if endpoint.startswith("unix:"):
                 sockets.remove(sockets.parse(endpoint))
@@ -333,7 +336,7 @@ def serve(
         drain=config.drain,
     )
     status = supervisor.run()
-    listening.remove()
+    listening.close()
     return status
 
 
