@@ -1,7 +1,7 @@
 """Floors: who may import whom.
 
     5  http/  console/  cli/
-    4  services/      beside it config.py and supervisor.py, which know nothing of each other
+    4  services/      beside it config.py, lock.py and supervisor.py, which know nothing of each other
     3  crypto/  store/  audit/  quota/
     2  domain/
     1  model/         below it errors.py: the models refuse too
@@ -29,6 +29,7 @@ FLOOR = {
     "audit": 3,
     "quota": 3,
     "config": 4,
+    "lock": 4,
     "supervisor": 4,
     "services": 4,
     "http": 5,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from keystead.cli import options, profile, setup
 from keystead.cli.say import data, fail, log, tell
 from keystead.config import Config
+from keystead.lock import Lock, NotLocked
+
+# Seconds on top of the drain time that workers of a killed supervisor get before a new server gives up.
+_WAIT_BEYOND_DRAIN: Final = 5.0
 
 
 @click.command()
@@ -39,8 +43,10 @@ def serve(config_file: Path | None, listen: tuple[str, ...], as_json: bool, **gi
 
     server.protect_memory()
     try:
+        # Before anything is made or listened on, and never released: it ends with this process and its workers.
+        Lock.take(config.data, config.drain + _WAIT_BEYOND_DRAIN, tell)
         listening = server.listen(config)
-    except server.CannotListen as error:
+    except (NotLocked, server.CannotListen) as error:
         fail(str(error))
     for warning in listening.warnings:
         tell(f"WARNING: {warning}")
