@@ -27,6 +27,8 @@ def create(path: Path) -> None:
         _sync_directory(directory.parent)
     except FileExistsError:
         pass
+    except FileNotFoundError:
+        raise StoreUnusable(f"There is no directory {directory.parent}.") from None
     if path.exists():
         return
     check_directory(directory)

@@ -63,7 +63,7 @@ class StoreTampered(StoreError):
     """A row fails its MAC or is not the row that was asked for, and is not used. Names table and primary key only."""
 
     def __init__(self, table: str, key: Sequence[str]) -> None:
-        super().__init__(f"the row {'/'.join(key)} of table {table} was not written by Keystead and is not used")
+        super().__init__(f"the row {'/'.join(key)!a} of table {table} was not written by Keystead and is not used")
         self.table = table
         self.key = tuple(key)
 

@@ -165,9 +165,6 @@ class SqlReader:
         columns = self._seal.columns(table, name, row)
         try:
             return make(columns)
-        except (
-            ValueError,
-            TypeError,
-            msgspec.DecodeError,
-        ):  # reached without row MACs only; the error would quote the row
-            raise StoreTampered(table, name) from None
+        except (ValueError, TypeError, msgspec.DecodeError):  # reached without row MACs only
+            pass
+        raise StoreTampered(table, name)  # out here, since the other error quotes the row and would go along as context

@@ -12,12 +12,13 @@ the same process opens and closes the database file beside SQLite (see files.py)
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 import apsw
 
@@ -25,6 +26,7 @@ from keystead.store import files, migrations, rows
 from keystead.store.interface import (
     Reader,
     RowMac,
+    Store,
     StoreConflict,
     StoreError,
     StoreUnavailable,
@@ -54,7 +56,7 @@ WORDS: Final = {
 # fdatasync.
 WAITS: Final = (0.0, 0.0005, 0.001, 0.002, 0.003, 0.005)
 
-# Runs of one transaction function when SQLite answers busy in spite of the waits above (recovery of the log, for one).
+# Runs of one transaction function when SQLite answers busy without asking to wait (recovery of the log, for one).
 RUNS: Final = 3
 
 
@@ -88,9 +90,10 @@ class _Session:
             self.failure = _failure(error, self._path)
             raise self.failure from error
         except UnicodeDecodeError:
-            # That error quotes the bytes of the row.
-            self.failure = NotText(f"{self._path} holds a text that is not UTF-8: the file is damaged.")
-            raise self.failure from None
+            pass
+        # Raised out here, since the decoding error quotes the bytes of the row and would go along as the context. The
+        # transaction itself is sound: a sweep may note the row and go on.
+        raise NotText(f"{self._path} holds a text that is not UTF-8: the file is damaged.")
 
 
 class SqliteStore:
@@ -119,6 +122,7 @@ class SqliteStore:
         self._turn = threading.Lock()
         self._process = os.getpid()
         self._closed = False
+        self._gave_up = False  # the waits of this call are used up
         self._connection: apsw.Connection | None = None
 
     @classmethod
@@ -166,12 +170,11 @@ class SqliteStore:
         )
 
     def close(self) -> None:
-        """End this handle. The last handle of all processes brings the log into the main file. Closing twice is
-        allowed."""
+        """End this handle; twice is allowed. The last handle of all processes brings the log into the main file."""
         self._closed = True
         connection, self._connection = self._connection, None
         if connection is not None and self._process == os.getpid():
-            connection.close()
+            _discard(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -213,7 +216,7 @@ class SqliteStore:
                     session.execute("COMMIT", ())  # refuses when fn went on after a failed statement
                     return answer
                 except _Busy as error:
-                    if error is not session.failure or not runs_left:
+                    if error is not session.failure or self._gave_up or not runs_left:
                         raise
                 finally:
                     session.ended = True
@@ -228,6 +231,7 @@ class SqliteStore:
             raise RuntimeError("A store handle was carried through a fork: open the store in the child.")
         if not self._turn.acquire(blocking=False):
             raise RuntimeError("This store handle is in use: each thread takes its own from connect().")
+        self._gave_up = False
 
     def _live(self) -> apsw.Connection:
         """The connection; a new one when the last one had to be given up."""
@@ -244,14 +248,12 @@ class SqliteStore:
         try:
             connection.execute("ROLLBACK")
         except apsw.Error:
-            # The medium fails so badly that not even this works. Closing drops the transaction; the next call opens
-            # anew.
+            # The medium fails so badly that not even this works: closing drops the transaction, the next call opens anew.
             self._connection = None
-            connection.close(force=True)
+            _discard(connection)
 
     def _check_version(self, session: _Session) -> None:
-        """A newer program may have migrated the store while this one runs: stop writing rows that it does not
-        expect."""
+        """A newer program may have migrated the store meanwhile: stop writing rows that it does not expect."""
         [(version,)] = session.execute("PRAGMA user_version", ())
         if version != self._version:
             raise StoreUnusable(
@@ -271,18 +273,19 @@ class SqliteStore:
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
             for name, value, expected in self.PRAGMAS:
-                connection.execute(f"PRAGMA {name} = {value}")
+                connection.execute(f"PRAGMA {name} = {value}").fetchall()
                 [(found,)] = connection.execute(f"PRAGMA {name}").fetchall()
                 if found != expected:
                     raise StoreUnusable(f"This build of SQLite does not keep {name} = {value}.")
         except BaseException:
-            connection.close(force=True)
+            _discard(connection)
             raise
         return connection
 
     def _wait(self, tries: int) -> bool:
         """SQLite's busy handler: ``tries`` counts from 0 for each lock; False gives up."""
         if tries >= self._tries:
+            self._gave_up = True
             return False
         time.sleep(WAITS[min(tries, len(WAITS) - 1)])
         return True
@@ -331,29 +334,31 @@ class SqliteStore:
         connection.execute("BEGIN IMMEDIATE")
         try:
             if _number(connection, "PRAGMA user_version") < step.version:
-                connection.execute(step.script(WORDS))
-                if step.version == 1:
-                    _grow_vault(connection)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {step.version}")
+                # Fetching to the end matters: apsw stops before the statement after one that answers with rows.
+                connection.execute(step.script(WORDS)).fetchall()
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}").fetchall()
+                connection.execute(f"PRAGMA user_version = {step.version}").fetchall()
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
 
+if TYPE_CHECKING:  # mypy compares every signature with the interface
+    _store: type[Store] = SqliteStore
+    _reader: type[Reader] = SqlReader
+    _transaction: type[Transaction] = SqlTransaction
+
+
+def _discard(connection: apsw.Connection) -> None:
+    """Close, whatever the medium says: what was committed is durable in the log, what was not is rolled back."""
+    with contextlib.suppress(apsw.Error):
+        connection.close(force=True)
+
+
 def _number(connection: apsw.Connection, text: str) -> int:
     [[value]] = connection.execute(text).fetchall()
     return int(value)  # type: ignore[arg-type]  # of the statements above, always an integer
-
-
-def _grow_vault(connection: apsw.Connection) -> None:
-    """Fill the vault's first page with zeros, so that no sealed bytes are ever on it.
-
-    When a table outgrows its first page, SQLite copies the rows to a new page and leaves the old bytes on the first
-    (btree.c, balance_deeper). It happens once, here. See vault.py.
-    """
-    for _ in range(8):
-        connection.execute("INSERT INTO sealed (data) VALUES (?)", (bytes(1000),))
 
 
 def _failure(error: apsw.Error, path: Path) -> StoreError:

@@ -5,12 +5,12 @@ once the write-ahead log has been checkpointed and truncated. Does not guarantee
 forgets them (flash translation layers, copy-on-write file systems, snapshots, backups); the key hierarchy is there
 for that.
 
-Why not just DELETE with ``secure_delete``: SQLite then zeroes the deleted cell, but when it balances a B-tree it
-copies cells to neighbouring pages and leaves the old copies in the unused middle of a page (btree.c, rebuildPage). In
-a table of a few thousand rows about one deleted row in four could still be read in the file;
-tests/store/test_shredding.py shows it. Cells move only when a row is inserted between others, deleted, or changes its
-size. So here a row is only appended, or replaced by one of exactly its size, which SQLite does in place, and wiped
-rows are kept for use by the next bytes of that size.
+Why not just DELETE with ``secure_delete``: SQLite then zeroes the deleted cell, but when it balances a B-tree it may pack
+cells of several pages anew and leave old copies in the unused middle of a page (btree.c, rebuildPage). Of ten thousand
+deleted rows a few can still be read in the file, and live rows have such copies too; tests/store/test_shredding.py shows
+it. Cells are packed anew only when a row is inserted between others, is deleted, or changes its size. So here a row is only
+appended, or replaced by one of exactly its size, which SQLite does in place, and wiped rows are kept for the next bytes of
+that size. ``secure_delete`` is still needed: it clears the first page when the table outgrows it.
 """
 
 from __future__ import annotations

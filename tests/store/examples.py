@@ -1,0 +1,147 @@
+"""Rows to put into a store: one of each kind, and hypothesis strategies for those with a MAC."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from hypothesis import strategies as st
+
+from keystead.domain.caller import Principal, PrincipalKind
+from keystead.domain.key import Alias, Key, KeyState, WrappedKey, WrappedMaterial
+from keystead.store.interface import StoredAccessKey, Transaction
+
+ACCOUNT = "111122223333"
+REGION = "eu-central-1"
+KEY_ID = "0b5e8e7a-9d3c-4c61-8a5f-2f1f6f3f0001"
+USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
+ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+
+
+def scramble(text: str, size: int) -> bytes:
+    """Bytes that appear nowhere else: what a test searches files for."""
+    return hashlib.shake_256(text.encode()).digest(size)
+
+
+def key(key_id: str = KEY_ID, **changes: Any) -> Key:
+    facts: dict[str, Any] = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "key_id": key_id,
+        "ref": scramble(f"ref of {key_id}", 16),
+        "spec": "SYMMETRIC_DEFAULT",
+        "usage": "ENCRYPT_DECRYPT",
+        "origin": "AWS_KMS",
+        "manager": "CUSTOMER",
+        "state": KeyState.ENABLED,
+        "description": "payroll",
+        "created": 1_700_000_000.25,
+        "policy": '{"Version":"2012-10-17","Statement":[]}',
+        "material_id": "ab" * 32,
+        "tags": (("team", "payroll"), ("stage", "prod")),
+    }
+    return Key(**(facts | changes))
+
+
+def alias(name: str = "alias/payroll", key_id: str = KEY_ID) -> Alias:
+    return Alias(ACCOUNT, REGION, name, key_id, 1_700_000_001.0, 1_700_000_002.0)
+
+
+def wrap_key(key_id: str = KEY_ID) -> WrappedKey:
+    return WrappedKey(ACCOUNT, REGION, key_id, scramble(f"wrap key of {key_id}", 92))
+
+
+def material(key_id: str = KEY_ID, version: int = 1, size: int = 108) -> WrappedMaterial:
+    name = f"material {version} of {key_id}"
+    return WrappedMaterial(
+        ACCOUNT,
+        REGION,
+        key_id,
+        scramble(name, 32).hex(),
+        version,
+        "SYMMETRIC_DEFAULT",
+        scramble(name, size),
+        1_700_000_003.0,
+    )
+
+
+def principal(arn: str = USER) -> Principal:
+    return Principal(
+        PrincipalKind.USER,
+        ACCOUNT,
+        arn,
+        "AIDACKCEVSQ6C2EXAMPLE",
+        name="alice",
+        role_arn=f"arn:aws:iam::{ACCOUNT}:role/keeper",
+        tags=(("team", "payroll"),),
+        policies=(("allow", '{"Statement":[]}'), ("deny", '{"Statement":[]} ')),
+        boundary='{"Statement":[]}',
+        session_policies=('{"Statement":[]}',),
+    )
+
+
+def access_key(access_key_id: str = ACCESS_KEY_ID, arn: str = USER) -> StoredAccessKey:
+    return StoredAccessKey(access_key_id, arn, scramble(f"secret of {access_key_id}", 96), True, 1_700_000_004.0)
+
+
+def put_account(t: Transaction) -> None:
+    t.put_account(ACCOUNT, "main", scramble(f"account key of {ACCOUNT}", 92), 1_700_000_000.0)
+
+
+def put_all(t: Transaction) -> None:
+    """One of everything that has a MAC, and a key's sealed rows."""
+    put_account(t)
+    t.put_key(key())
+    t.put_alias(alias())
+    t.put_wrap_key(wrap_key())
+    t.put_material(material())
+    t.put_principal(principal(), 1_700_000_000.5)
+    t.put_access_key(access_key())
+
+
+# --- anything that fits ----------------------------------------------------------------------------------------------
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+times = st.floats(allow_nan=False) | st.integers(0, 2**40)
+pairs = st.lists(st.tuples(texts, texts), max_size=4).map(tuple)
+
+keys = st.builds(
+    Key,
+    account=st.just(ACCOUNT),
+    region=texts,
+    key_id=texts,
+    ref=st.binary(min_size=16, max_size=16),
+    spec=texts,
+    usage=texts,
+    origin=texts,
+    manager=texts,
+    state=st.sampled_from(KeyState),
+    description=texts,
+    created=times,
+    policy=texts,
+    material_id=st.none() | texts,
+    deletion_date=st.none() | times,
+    multi_region=st.booleans(),
+    tags=pairs,
+)
+principals = st.builds(
+    Principal,
+    kind=st.sampled_from(PrincipalKind),
+    account=st.just(ACCOUNT),
+    arn=texts,
+    unique_id=texts,
+    name=st.none() | texts,
+    role_arn=st.none() | texts,
+    tags=pairs,
+    policies=pairs,
+    boundary=st.none() | texts,
+    session_policies=st.none() | st.lists(texts, max_size=3).map(tuple),
+)
+access_keys = st.builds(
+    StoredAccessKey,
+    access_key_id=texts,
+    principal_arn=st.just(USER),
+    sealed_secret=st.binary(max_size=120),
+    active=st.booleans(),
+    created=times,
+)

@@ -1,0 +1,203 @@
+"""Contract: a row that Keystead did not write is refused by name, and its content is told to nobody."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from keystead.store import rows
+from keystead.store import statements as sql
+from keystead.store.interface import Reader, Store, StoreTampered
+from keystead.store.reader import SqlReader
+from tests.store import examples
+from tests.store.databases import Database, mac
+from tests.store.examples import ACCESS_KEY_ID, ACCOUNT, KEY_ID, REGION, USER
+
+
+class Kind(NamedTuple):
+    """A protected table: its primary key in the example, its other columns, and how its example row is read."""
+
+    table: str
+    key: tuple[str, ...]
+    others: tuple[str, ...]
+    read: Callable[[Reader], object]
+
+
+ALIAS = "alias/payroll"
+KINDS = (
+    Kind("keys", (ACCOUNT, REGION, KEY_ID), sql.KEY[3:], lambda r: r.key(ACCOUNT, REGION, KEY_ID)),
+    Kind("aliases", (ACCOUNT, REGION, ALIAS), sql.ALIAS[3:], lambda r: r.alias(ACCOUNT, REGION, ALIAS)),
+    Kind("principals", (USER,), sql.PRINCIPAL[1:], lambda r: r.principal(USER)),
+    Kind(
+        "access_keys", (ACCESS_KEY_ID,), ("principal_arn", "active", "created"), lambda r: r.access_key(ACCESS_KEY_ID)
+    ),
+)
+COLUMNS = [
+    pytest.param(kind, column, id=f"{kind.table}.{column}") for kind in KINDS for column in (*kind.others, "mac")
+]
+
+
+def edited(value: Any) -> Any:
+    """Another value that fits the same column: the smallest edit."""
+    if value is None:
+        return 1.5
+    if isinstance(value, bytes):
+        return value[:-1] + bytes([value[-1] ^ 1])
+    return value + ("SECRET" if isinstance(value, str) else 1)
+
+
+def quotes(error: BaseException | None) -> bool:
+    """Whether the error, or one that it drags along, holds the content of the edited row."""
+    while error is not None:
+        if "SECRET" in f"{error}{error!r}{error.args}":
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def refused(store: Store, read: Callable[[Reader], object]) -> StoreTampered:
+    with pytest.raises(StoreTampered) as caught:
+        store.read(read)
+    return caught.value
+
+
+@pytest.mark.parametrize(("kind", "column"), COLUMNS)
+def test_an_edited_column_is_refused_by_table_and_key_without_its_content(
+    database: Database, store: Store, kind: Kind, column: str
+) -> None:
+    store.transact(examples.put_all)
+    assert store.read(kind.read) is not None
+    [(value,)] = database.look(f"SELECT {column} FROM {kind.table}")
+    database.edit(f"UPDATE {kind.table} SET {column} = ?", edited(value))
+    error = refused(store, kind.read)
+    assert (error.table, error.key) == (kind.table, kind.key)
+    assert not quotes(error)
+    database.edit(f"UPDATE {kind.table} SET {column} = ?", value)
+    assert store.read(kind.read) is not None, "put back, it is accepted: the edit was the reason"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.table)
+def test_a_text_that_is_no_text_is_refused_without_quoting_it(database: Database, store: Store, kind: Kind) -> None:
+    store.transact(examples.put_all)
+    text = {"keys": "description", "aliases": "key_id", "principals": "unique_id", "access_keys": "principal_arn"}
+    database.edit(f"UPDATE {kind.table} SET {text[kind.table]} = CAST(? AS TEXT)", b"SECRET\xff")
+    error = refused(store, kind.read)
+    assert (error.table, error.key) == (kind.table, kind.key)
+    assert not quotes(error)
+
+
+def test_another_sealed_secret_under_an_access_key_is_refused(database: Database, store: Store) -> None:
+    store.transact(examples.put_all)
+    [(slot,)] = database.look("SELECT slot FROM access_keys")
+    [(data,)] = database.look("SELECT data FROM sealed WHERE slot = ?", slot)
+    database.edit("UPDATE sealed SET data = ? WHERE slot = ?", edited(data), slot)
+    refused(store, lambda r: r.access_key(ACCESS_KEY_ID))
+
+
+def test_an_authentic_row_under_another_name_is_refused(database: Database, store: Store) -> None:
+    """The row of one key, alias or user moved to the name of another, MAC and all."""
+    store.transact(examples.put_all)
+    database.edit("UPDATE keys SET region = 'us-east-1'")
+    refused(store, lambda r: r.key(ACCOUNT, "us-east-1", KEY_ID))
+    database.edit("UPDATE aliases SET name = 'alias/other'")
+    refused(store, lambda r: r.alias(ACCOUNT, REGION, "alias/other"))
+    database.edit("UPDATE principals SET arn = ?", USER + "2")
+    refused(store, lambda r: r.principal(USER + "2"))
+    database.edit("UPDATE access_keys SET access_key_id = 'AKIA2'")
+    refused(store, lambda r: r.access_key("AKIA2"))
+
+
+def test_the_mac_of_one_row_does_not_serve_another(database: Database, store: Store) -> None:
+    store.transact(lambda t: (examples.put_all(t), t.put_key(examples.key("other"))))
+    database.edit("UPDATE keys SET mac = (SELECT mac FROM keys WHERE key_id = 'other')")
+    refused(store, lambda r: r.key(ACCOUNT, REGION, KEY_ID))
+    assert store.read(lambda r: r.key(ACCOUNT, REGION, "other")) == examples.key("other")
+
+
+def test_a_row_written_under_another_root_is_refused(database: Database, store: Store) -> None:
+    stranger = database.open(row_mac=lambda data: mac(b"another root" + data))
+    stranger.transact(examples.put_all)
+    for kind in KINDS:
+        refused(store, kind.read)
+
+
+def test_an_edited_alias_is_refused_in_lists_too(database: Database, store: Store) -> None:
+    store.transact(examples.put_all)
+    database.edit("UPDATE aliases SET updated = 5.0")
+    error = refused(store, lambda r: r.aliases(ACCOUNT, REGION, None, None, 10))
+    assert error.key == (ACCOUNT, REGION, ALIAS)
+    refused(store, lambda r: r.aliases(ACCOUNT, REGION, KEY_ID, None, 10))
+
+
+def test_a_tampered_row_does_not_keep_a_transaction_from_its_other_work(database: Database, store: Store) -> None:
+    """A sweep meets the row, notes it and goes on."""
+    store.transact(examples.put_all)
+    database.edit("UPDATE keys SET description = 'x'")
+
+    def sweep(t: Any) -> None:
+        with pytest.raises(StoreTampered):
+            t.key(ACCOUNT, REGION, KEY_ID)
+        t.put_meta("swept", b"1")
+
+    store.transact(sweep)
+    assert store.read(lambda r: r.meta("swept")) == b"1"
+
+
+def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> None:
+    """What a doctored index does: the look-up of one row leads to another."""
+    store.transact(examples.put_all)
+    authentic: dict[str, Any] = {}
+
+    def keep(r: Any) -> None:
+        for text, name in (
+            (sql.READ_KEY, (ACCOUNT, REGION, KEY_ID)),
+            (sql.READ_ALIAS, (ACCOUNT, REGION, ALIAS)),
+            (sql.READ_PRINCIPAL, (USER,)),
+            (sql.READ_ACCESS_KEY, (ACCESS_KEY_ID,)),
+        ):
+            authentic[text] = r._execute(text, name)
+        authentic[sql.READ_KEY_BY_REF] = authentic[sql.READ_KEY]
+        authentic[sql.READ_ALIASES] = authentic[sql.READ_ALIASES_OF_KEY] = authentic[sql.READ_ALIAS]
+
+    store.read(keep)
+    misled = SqlReader(lambda text, _: authentic[text], rows.Seal(mac))
+    assert misled.key(ACCOUNT, REGION, KEY_ID) == examples.key()
+    asked: list[Callable[[], object]] = [
+        lambda: misled.key(ACCOUNT, REGION, "other"),
+        lambda: misled.key("444455556666", REGION, KEY_ID),
+        lambda: misled.key_by_ref(bytes(16)),
+        lambda: misled.alias(ACCOUNT, REGION, "alias/other"),
+        lambda: misled.aliases("444455556666", REGION, None, None, 10),
+        lambda: misled.aliases(ACCOUNT, REGION, "other", None, 10),
+        lambda: misled.principal(USER + "2"),
+        lambda: misled.access_key("AKIA2"),
+    ]
+    for ask in asked:
+        with pytest.raises(StoreTampered):
+            ask()
+
+
+def test_a_row_that_makes_no_sense_is_refused_even_without_row_macs(database: Database, store: Store) -> None:
+    store.transact(examples.put_all)
+    tool = database.open(row_mac=None)
+    database.edit("UPDATE keys SET state = 'SECRET'")
+    database.edit("UPDATE principals SET policies = 'SECRET'")
+    for kind in (KINDS[0], KINDS[2]):
+        error = refused(tool, kind.read)
+        assert not quotes(error)
+
+
+def test_a_row_without_its_sealed_bytes_is_not_there(database: Database, store: Store) -> None:
+    store.transact(examples.put_all)
+    database.edit("DELETE FROM sealed")
+    assert store.read(lambda r: r.wrap_key(ACCOUNT, REGION, KEY_ID)) is None
+    assert store.read(lambda r: r.access_key(ACCESS_KEY_ID)) is None
+
+
+def test_the_refusal_survives_being_sent_to_another_process() -> None:
+    error = StoreTampered("keys", ("a", "b"))
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.table, again.key, str(again)) == (error.table, error.key, str(error))
