@@ -6,7 +6,6 @@ whether somebody is an administrator."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +119,7 @@ def _write(
     access_key_id, secret = credentials
     administrator = arn.user_arn(account, "/", ADMINISTRATOR)
     transaction.put_meta(FOUNDED, repr(now).encode())
-    transaction.put_slot(SlotRow(slot.number, slot.kind, json.dumps(dict(slot.parameters)), slot.wrapped))
+    transaction.put_slot(_row(slot))
     transaction.put_domain_key(DomainKeyRow(*domain, created=now))
     transaction.put_account(account, account, hierarchy.new_account_key(account, random), now)
     transaction.put_principal(Principal(PrincipalKind.ROOT, account, arn.root_arn(account), account), now)
@@ -135,7 +134,7 @@ def _write(
         ),
         now,
     )
-    sealed = hierarchy.seal_secret(ACCESS_KEY_SECRET, (access_key_id,), secret.encode(), random)
+    sealed = hierarchy.seal_secret(ACCESS_KEY_SECRET, (access_key_id, administrator), secret.encode(), random)
     transaction.put_access_key(StoredAccessKey(access_key_id, administrator, sealed, True, now))
 
 
@@ -148,23 +147,22 @@ def open_hierarchy(store: Store, custodians: list[Custodian]) -> Hierarchy:
     founded, slot_rows, domains = store.read(rows)
     if not founded:
         raise NotFounded("There is no store yet; `keystead init` makes one.")
-    root = slots.open([read_slot(row) for row in slot_rows], custodians)
+    root = slots.open(_slots(slot_rows), custodians)
     in_use = max((row.version for row in domains if row.retired is None), default=NO_DOMAINS)
     return Hierarchy(root, {row.version: row.wrapped for row in domains}, in_use)
 
 
-def read_slot(row: SlotRow) -> slots.Slot:
-    """A slot from its row; parameters that are no flat JSON object make a slot that no custodian opens."""
-    try:
-        parameters = json.loads(row.parameters)
-    except ValueError:
-        parameters = None
-    return slots.Slot(row.number, row.kind, parameters if isinstance(parameters, dict) else {}, row.wrapped)
+def _slots(rows: list[SlotRow]) -> list[slots.Slot]:
+    return [slots.Slot.read(*row) for row in rows]
+
+
+def _row(slot: slots.Slot) -> SlotRow:
+    return SlotRow(slot.number, slot.kind, slot.parameters_text, slot.wrapped)
 
 
 def open_access_key(hierarchy: Hierarchy, row: StoredAccessKey) -> bytes:
     """The secret of a stored access key."""
-    return hierarchy.open_secret(ACCESS_KEY_SECRET, (row.access_key_id,), row.sealed_secret)
+    return hierarchy.open_secret(ACCESS_KEY_SECRET, (row.access_key_id, row.principal_arn), row.sealed_secret)
 
 
 def add_slot(store: Store, opened: list[Custodian], custodian: Custodian, random: Random) -> int:
@@ -175,14 +173,10 @@ def add_slot(store: Store, opened: list[Custodian], custodian: Custodian, random
         return reader.slots()
 
     held = store.read(rows)
-    root = slots.open([read_slot(row) for row in held], opened)
+    root = slots.open(_slots(held), opened)
     number = max(row.number for row in held) + 1
     slot = slots.create(root, custodian, number, random)
-    store.transact(
-        lambda transaction: transaction.put_slot(
-            SlotRow(slot.number, slot.kind, json.dumps(dict(slot.parameters)), slot.wrapped)
-        )
-    )
+    store.transact(lambda transaction: transaction.put_slot(_row(slot)))
     return number
 
 

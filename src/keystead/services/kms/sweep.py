@@ -2,8 +2,8 @@
 
 Guarantees: a key is deleted in a transaction that reads it anew, so never early and never after a cancellation; its
 record (DeleteKey) is durable with it; afterwards the live files of the store hold nothing that opens the key. With one
-sweep every 15 seconds a key is gone within a minute of its date. Backups keep what they have until their domain key is
-retired (docs/limits-of-safety.md)."""
+sweep every 15 seconds a key is gone within a minute of its date. What backups keep is said in docs/limits-of-safety.md.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +42,14 @@ class Sweep:
         self._new_id = new_id
         self._clock = clock
         self._report = report
+        self._unclean = False
 
     def run(self) -> int:
         """Begin to delete every key that is due; returns how many."""
         now = self._clock()
         due = self._store.read(lambda reader: reader.due_for_deletion(now, _AT_ONCE))
+        if self._unclean:  # readers were in the way when the log was to be emptied
+            self._committer.afterwards(self._clean)
         for name in due:
             self._committer.commit(partial(self._delete, name, now), partial(self._deleted, name))
         return len(due)
@@ -79,7 +82,10 @@ class Sweep:
         if isinstance(outcome, BaseException):
             self._report(f"the key {name.key_id} is due for deletion and could not be deleted yet", outcome)
             return
-        self._committer.afterwards(self._store_is_clean)
+        self._unclean = True
+        self._committer.afterwards(self._clean)
 
-    def _store_is_clean(self, store: Store) -> None:
+    def _clean(self, store: Store) -> None:
+        """Overwritten pages are still in the write-ahead log until it is emptied. Runs on the committing thread."""
         store.checkpoint_truncate()
+        self._unclean = False
