@@ -70,10 +70,11 @@ class Connections:
         self.partial = Partial()
         self.counts = Counts()
         self.draining = False
+        self.date = b""
+        """The Date line of answers (RFC 9110 section 6.6.1), as of the last sweep."""
         self._on_refused = on_refused
         self._wall = wall
-        self._date = b""
-        self._date_second = -1
+        self._date_second = 0
         self._open: set[Protocol] = set()
         self._opening: set[Protocol] = set()  # accepted, without a transport so far
         self._listeners: dict[socket.socket, Callable[[], ssl.SSLContext] | None] = {}
@@ -98,6 +99,7 @@ class Connections:
         self._opening.discard(protocol)
         self._open.add(protocol)
         if self._timer is None:
+            self._set_date()
             self._timer = self.loop.call_later(self.limits.sweep_seconds, self._tick)
 
     def left(self, protocol: Protocol) -> None:
@@ -112,23 +114,22 @@ class Connections:
         if self._on_refused is not None:
             self._on_refused(peer, refused.code)
 
-    def date(self) -> bytes:
-        """The Date line of this second (RFC 9110 section 6.6.1)."""
-        second = int(self._wall())
-        if second != self._date_second:
-            self._date_second = second
-            self._date = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")
-        return self._date
-
     # --- deadlines ----------------------------------------------------------------------------------------------------
 
     def sweep(self) -> None:
         """End what is overdue. The timer calls it; a test with a clock of its own may."""
+        self._set_date()
         now = self.monotonic()
         for protocol in [entry for entry in self._open if entry.read_by <= now or entry.write_by <= now]:
             self.counts.expired += 1
             protocol.expire(now)
         self._accept_again()  # a connection that can give way may have become idle
+
+    def _set_date(self) -> None:
+        second = int(self._wall())
+        if second != self._date_second:
+            self._date_second = second
+            self.date = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")
 
     def _tick(self) -> None:
         self._timer = None

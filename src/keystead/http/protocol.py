@@ -51,13 +51,13 @@ class Reply:
         Nothing happens when the connection is gone. Call it on the loop's thread only.
 
         :raises RuntimeError: it was sent before.
-        :raises ValueError: ``status`` is not that of a final answer, or ``headers`` is not whole lines.
+        :raises ValueError: ``status`` is not that of a final answer, or ``headers`` does not end with a line end.
         """
         if self.sent:
             raise RuntimeError("a request is answered once")
         if not 200 <= status <= 599:
             raise ValueError("the status must be that of a final answer, 200 to 599")
-        if headers and (not headers.endswith(b"\r\n") or headers.startswith(b"\r\n") or b"\r\n\r\n" in headers):
+        if headers and not headers.endswith(b"\r\n"):
             raise ValueError("headers must be whole lines, each with its line end")
         self._status = status
         self._headers = headers
@@ -297,7 +297,7 @@ class Protocol(asyncio.Protocol):
     def _collect(self, out: list[bytes]) -> bool:
         """Take the answers that are ready and next in order, as bytes; say whether the connection ends with them."""
         replies = self._replies
-        date = self._connections.date()
+        date = self._connections.date
         while replies and replies[0].sent:
             reply = replies.popleft()
             flags = reply.flags

@@ -16,7 +16,7 @@ clients offer ``h2c`` or ``TLS/1.2`` on every connection.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import Final, NoReturn
 
 import httptools
 
@@ -39,9 +39,12 @@ _METHODS: Final = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH")
 }
 _LENGTH: Final = (b"content-length", b"transfer-encoding")
-_ONCE: Final = frozenset({b"host", b"expect", *_LENGTH})
-_FRAMING: Final = frozenset({b"connection", b"proxy-connection", *_ONCE})
-"""What decides how a request is framed and whether another follows; llhttp obeys Proxy-Connection too."""
+_PERSISTENCE: Final = (b"connection", b"proxy-connection")
+"""What decides whether another request follows; llhttp obeys Proxy-Connection too."""
+_FRAMING: Final = frozenset({b"host", b"expect", *_LENGTH, *_PERSISTENCE})
+"""What is looked at here. Of these, all that are not about persistence may be given once."""
+_SLASH: Final = ord("/")
+_HASH: Final = ord("#")
 _LENGTH_DIGITS: Final = 19
 
 
@@ -90,7 +93,8 @@ class Reader:
         self._method = ""
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._framing: dict[bytes, bytes] = {}
+        self._once: dict[bytes, bytes] = {}
+        self._persistence = False  # Connection was given
         self._body: bytes | bytearray = b""
 
     def feed(self, data: bytes | memoryview) -> None:
@@ -155,51 +159,42 @@ class Reader:
             return
         name = name.lower()
         if name in _FRAMING:
-            if name in self._framing and name in _ONCE:
+            if name in _PERSISTENCE:
+                self._persistence = True
+            elif name in self._once:
                 self._stop(answers.DUPLICATE)
-            self._framing[name] = value
+            else:
+                self._once[name] = value
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._upgrade:
             self._upgrade = False  # the head we made up to resume with is over, the peer's body follows
             return
-        limits = self._limits
+        limits, target, parser = self._limits, self._target, self._parser
         if self._fed > limits.head_bytes and self._head_size() > limits.head_bytes:
             self._stop(answers.HEAD_TOO_LARGE)
         if len(self._headers) > limits.header_count:
             self._stop(answers.HEAD_TOO_LARGE)
-        target = self._target
         if len(target) > limits.target_bytes:
             self._stop(answers.TARGET_TOO_LONG)
-        if not target.startswith(b"/") or b"#" in target:
+        if target[0] != _SLASH or _HASH in target:
             self._stop(answers.TARGET_FORM)
-        parser, once = self._parser, self._framing
         self._keep_alive = parser.should_keep_alive()
-        if self._keep_alive and b"connection" not in once and b"proxy-connection" not in once:
-            version = "1.1"  # no other persists unasked (RFC 9112 section 9.3), and to ask for the version is dear
-        else:
-            version = parser.get_http_version()
+        # No other version than 1.1 persists unasked (RFC 9112 section 9.3), and to ask for the version is dear.
+        version = "1.1" if self._keep_alive and not self._persistence else parser.get_http_version()
         self._old = version == "1.0"
         if not self._old:
             if version != "1.1":
                 self._stop(answers.VERSION)
-            if b"host" not in once:
+            if b"host" not in self._once:
                 self._stop(answers.NO_HOST)
-        self._method = _METHODS.get(parser.get_method(), "")
-        if not self._method:
+        method = _METHODS.get(parser.get_method())
+        if method is None:
             self._stop(answers.METHOD)
-        length = once.get(b"content-length", b"").strip(b" \t")
-        if len(length) > _LENGTH_DIGITS or (length and int(length) > limits.body_bytes):
-            self._stop(answers.BODY_TOO_LARGE)
-        coding = once.get(b"transfer-encoding")
-        if coding is not None and (self._old or coding.strip(b" \t").lower() != b"chunked"):
-            self._stop(answers.CODING)
-        expected = once.get(b"expect")
-        if expected is not None:
-            if expected.strip(b" \t").lower() != b"100-continue":
-                self._stop(answers.EXPECTATION)
-            self.continues = not self._old  # RFC 9110 section 10.1.1: HTTP/1.0 cannot mean it
+        self._method = method
+        if len(self._once) > 1 or self._old:
+            self._check_framing(self._once)
         self.phase = BODY
         self._wire = 0
         self._upgrade = parser.should_upgrade()
@@ -242,7 +237,8 @@ class Reader:
         self.continues = False
         self._target = b""
         self._headers = []
-        self._framing = {}
+        self._once = {}
+        self._persistence = False
         self._body = b""
         self._size = 0
         if self.ended:
@@ -250,9 +246,25 @@ class Reader:
 
     # --- what the callbacks need --------------------------------------------------------------------------------------
 
-    def _stop(self, refused: Refused) -> None:
+    def _stop(self, refused: Refused) -> NoReturn:
         self.refuse(refused)
         raise _Stop
+
+    def _check_framing(self, once: dict[bytes, bytes]) -> None:
+        length = once.get(b"content-length")
+        # llhttp has seen to it that there are digits only; int() would refuse thousands of them
+        if length is not None and (
+            len(length := length.strip()) > _LENGTH_DIGITS or int(length) > self._limits.body_bytes
+        ):
+            self._stop(answers.BODY_TOO_LARGE)
+        coding = once.get(b"transfer-encoding")
+        if coding is not None and (self._old or coding.strip().lower() != b"chunked"):
+            self._stop(answers.CODING)
+        expected = once.get(b"expect")
+        if expected is not None:
+            if expected.strip().lower() != b"100-continue":
+                self._stop(answers.EXPECTATION)
+            self.continues = not self._old  # RFC 9110 section 10.1.1: HTTP/1.0 cannot mean it
 
     def _defect(self, error: httptools.HttpParserError) -> None:
         cause = error.__context__
@@ -292,5 +304,5 @@ class Reader:
         self._parser = httptools.HttpRequestParser(self)
         return b"%b / HTTP/1.1\r\n%b\r\n" % (
             self._method.encode(),
-            b"".join(b"%b: %b\r\n" % (name, self._framing[name]) for name in _LENGTH if name in self._framing),
+            b"".join(b"%b: %b\r\n" % (name, self._once[name]) for name in _LENGTH if name in self._once),
         )
