@@ -1,0 +1,412 @@
+"""What the conditions of a policy may ask about a call: the facts, and the table of condition keys that read them.
+
+Guarantees: a value is computed when a statement asks for it and at most once per call; a key that is not in the
+tables, or whose fact is not known, is absent, never empty. A new condition key is one row of `KEYS` (or of
+`PREFIXES`, for a family such as ``aws:ResourceTag/…``). Key names are looked up in lower case, because AWS ignores
+their case.
+
+Does not guarantee that the facts are true: whoever fills in `Facts` has verified them. A name that AWS compares
+without case can stand for several tags (``Team`` and ``team``); then all their values are handed out and the tests
+decide in the closed direction.
+
+The file is long because it is two tables and their readers, which are best read together.
+
+Sources: "Condition keys for AWS KMS" (AWS KMS developer guide); "AWS global condition context keys" (IAM user guide).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+import msgspec
+
+from keystead.domain.caller import Caller, Principal, PrincipalKind
+from keystead.domain.key import Key
+
+Values = tuple[str, ...]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of one call. None means not known or not applicable: the condition keys that need it are absent.
+
+    Times are seconds since the epoch. ``key`` is the key of the call; the members ``key_spec`` to
+    ``multi_region_key_type`` are those of the request and count only where there is no key yet (CreateKey).
+    ``aliases`` are the names of the key's aliases with their ``alias/`` prefix, or a function that finds them.
+    ``request_alias`` is the alias by which the request names the key, and ``tag_keys`` defaults to the keys of
+    ``request_tags``.
+    """
+
+    caller: Caller | None = None
+    now: float | None = None
+    source_ip: str | None = None
+    secure_transport: bool | None = None
+    user_agent: str | None = None
+    requested_region: str | None = None
+    mfa_present: bool | None = None
+    mfa_age: int | None = None
+    token_issued: float | None = None
+    source_identity: str | None = None
+    federated_provider: str | None = None
+    source_account: str | None = None
+    source_arn: str | None = None
+
+    key: Key | None = None
+    aliases: Sequence[str] | Callable[[], Sequence[str]] | None = None
+    resource_account: str | None = None
+    request_alias: str | None = None
+    key_spec: str | None = None
+    key_usage: str | None = None
+    key_origin: str | None = None
+    multi_region: bool | None = None
+    multi_region_key_type: str | None = None
+
+    encryption_context: Mapping[str, str] | None = None
+    encryption_algorithm: str | None = None
+    signing_algorithm: str | None = None
+    message_type: str | None = None
+    mac_algorithm: str | None = None
+    key_agreement_algorithm: str | None = None
+    data_key_pair_spec: str | None = None
+    reencrypt_on_same_key: bool | None = None
+    recipient_attestation: Mapping[str, str] | None = None
+
+    request_tags: Sequence[tuple[str, str]] | None = None
+    tag_keys: Sequence[str] | None = None
+    bypass_lockout: bool | None = None
+    pending_window_days: int | None = None
+    trailing_days_without_use: int | None = None
+    rotation_period_days: int | None = None
+    expiration_model: str | None = None
+    valid_to: float | None = None
+    wrapping_algorithm: str | None = None
+    wrapping_key_spec: str | None = None
+    primary_region: str | None = None
+    replica_region: str | None = None
+
+    grant_operations: Sequence[str] | None = None
+    grant_constraint_type: str | None = None
+    grant_constraint_source_arn: str | None = None
+    grant_is_for_aws_resource: bool | None = None
+    grantee_principal: str | None = None
+    grantee_service_principal: str | None = None
+    retiring_principal: str | None = None
+    retiring_service_principal: str | None = None
+
+
+class Row(NamedTuple):
+    """A condition key.
+
+    ``many``: AWS's type is a list, so only the set operators can match it. ``steady``: the value depends on the
+    principal and the key alone, neither on the request nor on time. ``identity_only``: absent in key policies.
+    """
+
+    read: Callable[[Facts], Values | None]
+    many: bool = False
+    steady: bool = False
+    identity_only: bool = False
+
+
+class Family(NamedTuple):
+    """A family of condition keys that share a prefix; what follows the prefix, in lower case, is handed to ``read``."""
+
+    read: Callable[[Facts, str], Values | None]
+    steady: bool = False
+
+
+class Reading(NamedTuple):
+    """A condition key as a compiled policy holds it."""
+
+    name: str
+    read: Callable[[Facts], Values | None]
+    many: bool
+    steady: bool
+
+
+class Context:
+    """The values of the condition keys for one call, computed when asked for."""
+
+    __slots__ = ("_known", "facts")
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self._known: dict[str, Values | None] = {}
+
+    def values(self, key: Reading) -> Values | None:
+        """The values of the key, or None when it is absent."""
+        name = key.name
+        known = self._known
+        if name in known:
+            return known[name]
+        found = known[name] = key.read(self.facts)
+        return found
+
+
+# --- readers ----------------------------------------------------------------------------------------------------------
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _fact(name: str) -> Callable[[Facts], Values | None]:
+    get = attrgetter(name)
+
+    def read(facts: Facts) -> Values | None:
+        value = get(facts)
+        return None if value is None else (_spelled(value),)
+
+    return read
+
+
+def _list_fact(name: str) -> Callable[[Facts], Values | None]:
+    get = attrgetter(name)
+
+    def read(facts: Facts) -> Values | None:
+        value = get(facts)
+        return tuple(value) if value else None
+
+    return read
+
+
+def _of_key(attribute: str, requested: str) -> Callable[[Facts], Values | None]:
+    """A property of the key, or where there is none yet, what the request asks for."""
+    of_key, of_request = attrgetter(attribute), attrgetter(requested)
+
+    def read(facts: Facts) -> Values | None:
+        value = of_request(facts) if facts.key is None else of_key(facts.key)
+        return None if value is None else (_spelled(value),)
+
+    return read
+
+
+def _of_principal(find: Callable[[Principal], str | None]) -> Callable[[Facts], Values | None]:
+    def read(facts: Facts) -> Values | None:
+        value = None if facts.caller is None else find(facts.caller.principal)
+        return None if value is None else (value,)
+
+    return read
+
+
+def _is_service(principal: Principal) -> bool:
+    return principal.kind is PrincipalKind.SERVICE
+
+
+def _principal_arn(principal: Principal) -> str | None:
+    """A role session is its role here, so that policies can name roles without knowing sessions."""
+    if principal.kind is PrincipalKind.ASSUMED_ROLE:
+        return principal.role_arn
+    return None if _is_service(principal) else principal.arn
+
+
+_PRINCIPAL_TYPES: Final = {
+    PrincipalKind.ROOT: "Account",
+    PrincipalKind.USER: "User",
+    PrincipalKind.FEDERATED_USER: "FederatedUser",
+    PrincipalKind.ASSUMED_ROLE: "AssumedRole",
+}
+
+
+def _username(principal: Principal) -> str | None:
+    if principal.kind is not PrincipalKind.USER:
+        return None
+    return principal.name or principal.arn.rpartition("/")[2]
+
+
+def _called_via(facts: Facts) -> Values | None:
+    """The services in the order in which they called; the last is the one that calls now."""
+    via = None if facts.caller is None else facts.caller.via
+    if via is None:
+        return None
+    return via.chain or (f"{via.service.partition('.')[0]}.amazonaws.com",)
+
+
+def _called_via_end(at: int) -> Callable[[Facts], Values | None]:
+    def read(facts: Facts) -> Values | None:
+        chain = _called_via(facts)
+        return None if chain is None else (chain[at],)
+
+    return read
+
+
+def _via_service(facts: Facts) -> Values | None:
+    """``<service>.<region>.amazonaws.com``: a service named without its region is the one of the caller's region."""
+    if facts.caller is None or facts.caller.via is None:
+        return None
+    service = facts.caller.via.service
+    if service.count(".") > 2:
+        return (service,)
+    return (f"{service.partition('.')[0]}.{facts.caller.region}.amazonaws.com",)
+
+
+def _via_aws_service(facts: Facts) -> Values | None:
+    return None if facts.caller is None else (_spelled(facts.caller.via is not None),)
+
+
+def _requested_region(facts: Facts) -> Values | None:
+    if facts.requested_region is not None:
+        return (facts.requested_region,)
+    return None if facts.caller is None else (facts.caller.region,)
+
+
+def _resource_account(facts: Facts) -> Values | None:
+    account = facts.resource_account if facts.key is None else facts.key.account
+    return None if account is None else (account,)
+
+
+def _resource_aliases(facts: Facts) -> Values | None:
+    names = facts.aliases
+    return (tuple(names() if callable(names) else names) or None) if names is not None else None
+
+
+def _tag_keys(facts: Facts) -> Values | None:
+    if facts.tag_keys is not None:
+        return tuple(facts.tag_keys) or None
+    return tuple(key for key, _ in facts.request_tags) if facts.request_tags else None
+
+
+def _context_keys(facts: Facts) -> Values | None:
+    return tuple(facts.encryption_context) if facts.encryption_context else None
+
+
+def _moment(seconds: float | None) -> Values | None:
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    try:
+        return (datetime.fromtimestamp(math.floor(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),)
+    except (ValueError, OverflowError, OSError):
+        return (str(math.floor(seconds)),)
+
+
+def _epoch(seconds: float | None) -> Values | None:
+    return None if seconds is None or not math.isfinite(seconds) else (str(math.floor(seconds)),)
+
+
+def _named(pairs: Iterable[tuple[str, str]] | None, name: str) -> Values | None:
+    """The values of all pairs whose name is ``name`` but for case; several only where names differ in case alone."""
+    if not pairs:
+        return None
+    return tuple(dict.fromkeys(value for key, value in pairs if key.lower() == name)) or None
+
+
+def _resource_tag(facts: Facts, name: str) -> Values | None:
+    return None if facts.key is None else _named(facts.key.tags, name)
+
+
+def _principal_tag(facts: Facts, name: str) -> Values | None:
+    return None if facts.caller is None else _named(facts.caller.principal.tags, name)
+
+
+def _request_tag(facts: Facts, name: str) -> Values | None:
+    return _named(facts.request_tags, name)
+
+
+def _context_value(facts: Facts, name: str) -> Values | None:
+    return None if facts.encryption_context is None else _named(facts.encryption_context.items(), name)
+
+
+def _attestation(facts: Facts, name: str) -> Values | None:
+    return None if facts.recipient_attestation is None else _named(facts.recipient_attestation.items(), name)
+
+
+# --- the tables: names in lower case ----------------------------------------------------------------------------------
+
+KEYS: Final[Mapping[str, Row]] = {
+    "aws:calledvia": Row(_called_via, many=True),
+    "aws:calledviafirst": Row(_called_via_end(0)),
+    "aws:calledvialast": Row(_called_via_end(-1)),
+    "aws:currenttime": Row(lambda facts: _moment(facts.now)),
+    "aws:epochtime": Row(lambda facts: _epoch(facts.now)),
+    "aws:federatedprovider": Row(_fact("federated_provider")),
+    "aws:multifactorauthage": Row(_fact("mfa_age")),
+    "aws:multifactorauthpresent": Row(_fact("mfa_present")),
+    "aws:principalaccount": Row(_of_principal(lambda who: None if _is_service(who) else who.account), steady=True),
+    "aws:principalarn": Row(_of_principal(_principal_arn), steady=True),
+    "aws:principalisawsservice": Row(_of_principal(lambda who: _spelled(_is_service(who))), steady=True),
+    "aws:principalservicename": Row(_of_principal(lambda who: who.arn if _is_service(who) else None), steady=True),
+    "aws:principalservicenameslist": Row(
+        _of_principal(lambda who: who.arn if _is_service(who) else None), many=True, steady=True
+    ),
+    "aws:principaltype": Row(_of_principal(lambda who: _PRINCIPAL_TYPES.get(who.kind)), steady=True),
+    "aws:requestedregion": Row(_requested_region),
+    "aws:resourceaccount": Row(_resource_account, steady=True),
+    "aws:securetransport": Row(_fact("secure_transport")),
+    "aws:sourceaccount": Row(_fact("source_account")),
+    "aws:sourcearn": Row(_fact("source_arn")),
+    "aws:sourceidentity": Row(_fact("source_identity")),
+    "aws:sourceip": Row(_fact("source_ip")),
+    "aws:tagkeys": Row(_tag_keys, many=True),
+    "aws:tokenissuetime": Row(lambda facts: _moment(facts.token_issued)),
+    "aws:useragent": Row(_fact("user_agent")),
+    "aws:userid": Row(_of_principal(lambda who: None if _is_service(who) else who.unique_id), steady=True),
+    "aws:username": Row(_of_principal(_username), steady=True),
+    "aws:viaawsservice": Row(_via_aws_service),
+    "kms:bypasspolicylockoutsafetycheck": Row(_fact("bypass_lockout")),
+    "kms:calleraccount": Row(_of_principal(lambda who: None if _is_service(who) else who.account), steady=True),
+    "kms:customermasterkeyspec": Row(_of_key("spec", "key_spec"), steady=True),
+    "kms:customermasterkeyusage": Row(_of_key("usage", "key_usage"), steady=True),
+    "kms:datakeypairspec": Row(_fact("data_key_pair_spec")),
+    "kms:encryptionalgorithm": Row(_fact("encryption_algorithm")),
+    "kms:encryptioncontextkeys": Row(_context_keys, many=True),
+    "kms:expirationmodel": Row(_fact("expiration_model")),
+    "kms:grantconstraintsourcearn": Row(_fact("grant_constraint_source_arn")),
+    "kms:grantconstrainttype": Row(_fact("grant_constraint_type")),
+    "kms:granteeprincipal": Row(_fact("grantee_principal")),
+    "kms:granteeserviceprincipal": Row(_fact("grantee_service_principal")),
+    "kms:grantisforawsresource": Row(_fact("grant_is_for_aws_resource")),
+    "kms:grantoperations": Row(_list_fact("grant_operations"), many=True),
+    "kms:keyagreementalgorithm": Row(_fact("key_agreement_algorithm")),
+    "kms:keyorigin": Row(_of_key("origin", "key_origin"), steady=True),
+    "kms:keyspec": Row(_of_key("spec", "key_spec"), steady=True),
+    "kms:keyusage": Row(_of_key("usage", "key_usage"), steady=True),
+    "kms:macalgorithm": Row(_fact("mac_algorithm")),
+    "kms:messagetype": Row(_fact("message_type")),
+    "kms:multiregion": Row(_of_key("multi_region", "multi_region"), steady=True),
+    "kms:multiregionkeytype": Row(_fact("multi_region_key_type")),
+    "kms:primaryregion": Row(_fact("primary_region")),
+    "kms:reencryptonsamekey": Row(_fact("reencrypt_on_same_key")),
+    "kms:replicaregion": Row(_fact("replica_region")),
+    "kms:requestalias": Row(_fact("request_alias")),
+    "kms:resourcealiases": Row(_resource_aliases, many=True, identity_only=True),
+    "kms:retiringprincipal": Row(_fact("retiring_principal")),
+    "kms:retiringserviceprincipal": Row(_fact("retiring_service_principal")),
+    "kms:rotationperiodindays": Row(_fact("rotation_period_days")),
+    "kms:schedulekeydeletionpendingwindowindays": Row(_fact("pending_window_days")),
+    "kms:signingalgorithm": Row(_fact("signing_algorithm")),
+    "kms:trailingdayswithoutkeyusage": Row(_fact("trailing_days_without_use")),
+    "kms:validto": Row(lambda facts: _epoch(facts.valid_to)),
+    "kms:viaservice": Row(_via_service),
+    "kms:wrappingalgorithm": Row(_fact("wrapping_algorithm")),
+    "kms:wrappingkeyspec": Row(_fact("wrapping_key_spec")),
+}
+
+PREFIXES: Final[Mapping[str, Family]] = {
+    "aws:principaltag/": Family(_principal_tag, steady=True),
+    "aws:requesttag/": Family(_request_tag),
+    "aws:resourcetag/": Family(_resource_tag, steady=True),
+    "kms:encryptioncontext:": Family(_context_value),
+    "kms:recipientattestation:": Family(_attestation),
+}
+
+_ABSENT: Final = Reading("", lambda _: None, many=False, steady=True)
+
+
+def reading(name: str, *, key_policy: bool) -> Reading:
+    """The condition key of that name, in any case. An unknown key is absent in every call."""
+    name = name.lower()
+    row = KEYS.get(name)
+    if row is not None:
+        return _ABSENT if row.identity_only and key_policy else Reading(name, row.read, row.many, row.steady)
+    for prefix, family in PREFIXES.items():
+        if name.startswith(prefix):
+            return Reading(name, _suffixed(family.read, name.removeprefix(prefix)), many=False, steady=family.steady)
+    return _ABSENT
+
+
+def _suffixed(read: Callable[[Facts, str], Values | None], name: str) -> Callable[[Facts], Values | None]:
+    return lambda facts: read(facts, name)

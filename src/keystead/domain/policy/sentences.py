@@ -1,0 +1,53 @@
+"""AccessDenied in AWS's own words.
+
+Guarantees: a caller of another account is told neither the key's ARN nor whether the key exists, beyond what it wrote
+itself; policy names and statement ids stay inside (they are in `Decision.because`, for the record).
+
+Source: "Troubleshoot access denied error messages" (IAM user guide), and messages seen from KMS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from keystead.domain.policy.decide import Decision, Question, Why
+
+_NOT_ALLOWED: Final[Mapping[Why, str]] = {
+    Why.NO_IDENTITY_ALLOW: "identity-based policy",
+    Why.NO_RESOURCE_ALLOW: "resource-based policy",
+    Why.NO_SESSION_ALLOW: "session policy",
+    Why.NO_BOUNDARY_ALLOW: "permissions boundary",
+}
+_EXPLICIT: Final[Mapping[Why, str]] = {
+    Why.DENY_IDENTITY: "an identity-based policy",
+    Why.DENY_RESOURCE: "a resource-based policy",
+    Why.DENY_SESSION: "a session policy",
+    Why.DENY_BOUNDARY: "a permissions boundary",
+}
+
+
+def denied(question: Question, decision: Decision) -> str:
+    """The sentence for a decision that denies."""
+    kind, action, caller = decision.because.kind, question.action, question.caller.arn
+    if question.crosses and kind in {Why.NO_RESOURCE_ALLOW, Why.DENY_RESOURCE}:
+        return out_of_reach(caller, action, question.resource)
+    where = "" if question.resource == "*" else f" on resource: {question.resource}"
+    start = f"User: {caller} is not authorized to perform: {action}{' on this resource' if question.crosses else where}"
+    if kind in _NOT_ALLOWED:
+        return f"{start} because no {_NOT_ALLOWED[kind]} allows the {action} action"
+    if kind in _EXPLICIT:
+        return f"{start} with an explicit deny in {_EXPLICIT[kind]}"
+    raise ValueError(f"a decision that allows has no refusal: {kind.name}")
+
+
+def out_of_reach(caller_arn: str, action: str, resource: str) -> str:
+    """The sentence for a key of another account that is not there or does not trust the caller: the two look alike.
+
+    ``resource`` is the ARN as the caller wrote it.
+    """
+    return (
+        f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource} because the resource does "
+        "not exist in this Region, no resource-based policies allow access, or a resource-based policy "
+        "explicitly denies access"
+    )
