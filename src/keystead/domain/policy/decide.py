@@ -29,9 +29,9 @@ class Question:
     """One call and everything that speaks about it.
 
     ``action`` is ``kms:Encrypt``; ``resource`` an ARN, or ``*`` for an operation without one; ``resource_account``
-    None means the caller's, and is refused where there is a key. ``key_policy`` None means an operation without a key. ``identity`` are the caller's
-    policies by name. ``session`` None means no session policies; an empty tuple is a session that was given none,
-    which allows nothing by itself.
+    None means the caller's, and is refused where there is a key. ``key_policy`` None means an operation without a
+    key. ``identity`` are the caller's policies by name. ``session`` None means no session policies; an empty tuple is
+    a session that was given none, which allows nothing by itself.
 
     ``grants``: an active grant on the key lets this caller do this. ``grant_direct``: its grantee is the caller
     itself (user or session) and not the role behind the session, so boundary and session policies do not limit it.
