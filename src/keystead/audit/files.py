@@ -40,6 +40,19 @@ class Io:
     def unlink(self, path: Path) -> None:
         path.unlink()
 
+    def settle(self, path: Path, descriptor: int) -> int:
+        """Make durable what another process may have left unsynced; returns the size up to which that was done. ``path``
+        is for those who keep books.
+
+        A process may die between write and fdatasync: what is read then could be in memory only. So the file is synced
+        before it is read, and its cached pages are dropped, because after a failed write-back they show what the disk
+        does not have.
+        """
+        size = os.fstat(descriptor).st_size
+        os.fdatasync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return size
+
 
 class AppendFile:
     """One open file. Every method may raise OSError, after which the file is closed for good."""

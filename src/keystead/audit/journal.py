@@ -69,10 +69,11 @@ class Journal:
     if possible, that are tried in turn when ``directory`` fails; ``probe_interval`` is how many seconds pass between
     two attempts while nothing can be written; ``segment_bytes`` and ``segment_seconds`` end a segment at the first
     record behind them; ``report`` is told, on the loop's thread, of every failure, and (without an exception) when
-    records are written again.
+    records are written again; ``turned`` is called, on the writer's thread, when a new segment was entered
+    (`Seals.poke`).
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         directory: Path,
         worker: int,
@@ -87,6 +88,7 @@ class Journal:
         segment_seconds: float = SEGMENT_SECONDS,
         probe_interval: float = 1.0,
         report: Report | None = None,
+        turned: Callable[[], None] | None = None,
         io: Io | None = None,
     ) -> None:
         self._directories = (directory, *fallbacks)
@@ -100,6 +102,7 @@ class Journal:
         self._segment_seconds = segment_seconds
         self._probe_interval = probe_interval
         self._report = report
+        self._turned = turned
         self._io = io or Io()
         self._lock = Lock()
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
@@ -203,8 +206,9 @@ class Journal:
                 # No failing disk but a fault of ours, or of key_for: whoever waits must learn it, and nothing may
                 # look durable.
                 self._give_up(error)
+        unused = self._durable.sequence == 0 and not self._file.closed
         self._file.close()
-        if self._durable.sequence == 0:
+        if unused:
             with suppress(OSError):  # a segment without a record tells nothing, and nothing refers to it
                 self._io.unlink(self._file.path)
 
@@ -260,6 +264,8 @@ class Journal:
         self._written = chain
         self._durable = _head(chain.name, header, len(header))
         self._opened = self._clock()
+        if self._turned is not None:
+            self._turned()
 
     def _look_around(self, chain: Chain) -> None:
         """Between two syncs: is there a newer seal to be noted, has the segment come to its end?"""
