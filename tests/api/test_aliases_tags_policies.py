@@ -169,6 +169,11 @@ def test_policies_that_are_refused_change_nothing(kms: Any, key: Any, server: Se
         "MalformedPolicyDocumentException",
         "The new key policy will not allow you to update the key policy in the future.",
     )
+    nobody = {**_admits_account(server), "Principal": {"AWS": f"arn:aws:iam::{server.account}:user/nobody"}}
+    assert put(_policy(_admits_account(server), nobody)) == (
+        "MalformedPolicyDocumentException",
+        "Policy contains a statement with one or more invalid principals.",
+    )
     assert put("{")[0] == "MalformedPolicyDocumentException"
     assert put(_policy({"Effect": "Allow", "Action": "kms:*", "Resource": "*"})) == (
         "MalformedPolicyDocumentException",

@@ -11,6 +11,7 @@ from typing import Any
 from keystead import errors
 from keystead.domain import limits
 from keystead.domain.policy import decide, document
+from keystead.domain.policy.principals import invalid_principals
 from keystead.model.generated.kms import (
     GetKeyPolicyRequest,
     GetKeyPolicyResponse,
@@ -22,6 +23,7 @@ from keystead.services import change
 from keystead.services.call import Call
 from keystead.services.change import Change, Touch
 from keystead.services.table import operation
+from keystead.store.interface import Reader
 
 DEFAULT = "default"
 
@@ -32,8 +34,16 @@ def check_policy(call: Call[Any], text: str, key_arn: str, *, bypass: bool) -> N
     if len(text.encode()) > limits.KEY_POLICY_BYTES:
         raise errors.limit_exceeded(f"The key policy is larger than the limit of {limits.KEY_POLICY_BYTES} bytes.")
     policy = document.parse_key_policy(text)
+    if not call.facts.read(lambda reader: _all_exist(reader, policy.identities)):
+        raise invalid_principals()
     if not bypass and not decide.allows_put_policy(policy, call.caller, key_arn):
         raise errors.policy_lockout()
+
+
+def _all_exist(reader: Reader, identities: frozenset[str]) -> bool:
+    """Whether every user and role that a policy names by ARN is one of ours. A unique id is what is left of a
+    principal that was deleted: it matches nobody, and a policy that shows one can be put back as it is."""
+    return all(reader.principal(name) is not None for name in identities if name.startswith("arn:"))
 
 
 @operation("GetKeyPolicy", logged={"key_id": None, "policy_name": DEFAULT})
