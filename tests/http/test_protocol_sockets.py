@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import select
 import socket
 import struct
 import threading
 import time
+import weakref
 
 import pytest
 from hypothesis import given, settings
@@ -422,3 +424,20 @@ def test_whatever_is_sent_the_peer_is_answered_or_closed_and_others_are_served(
         other.sendall(GET)
         assert receive(other)[0].status == 200
     assert lasting.reports == []
+
+
+def test_a_closed_connection_is_freed_without_the_garbage_collector(loop: Loop) -> None:
+    """Its parser refers to it and it to its parser: kept until a collection, that would be megabytes under load."""
+    with serving(echo, loop) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            with server.connect() as peer:
+                peer.sendall(GET + b"GET / HTTP/1.1\r\nHost : a\r\n\r\n")
+                until_closed(peer)
+                seen = [weakref.ref(entry) for entry in server.connections._open]
+            wait_for(lambda: len(server.connections) == 0)
+            wait_for(lambda: all(entry() is None for entry in seen))
+        finally:
+            gc.enable()
+    assert len(seen) == 1
