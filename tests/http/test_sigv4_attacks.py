@@ -97,6 +97,14 @@ def test_no_line_of_the_canonical_request_can_be_forged(method: str, target: byt
     assert refusal_of(replace(sign(), method=method, target=target)).message == MISMATCH
 
 
+@pytest.mark.parametrize("byte", [b"\x00", b"\t", b"\n", b" ", b"#", b"\x7f", b"\xc3"])
+def test_nothing_hides_in_a_segment_that_two_dots_take_away(byte: bytes) -> None:
+    request = sign(url="http://localhost/a/../b")
+    assert check(request).arn == ALICE.arn
+    assert check(with_target(request, b"/a/", b"/x%00/")).arn == ALICE.arn, "it is gone, whatever it was"
+    assert refusal_of(with_target(request, b"/a/", b"/a" + byte + b"/")).message == MISMATCH
+
+
 @pytest.mark.parametrize(
     ("method", "query", "name"),
     [("GET\n", b"", b"host"), ("GET", b"a=\nb", b"host"), ("GET", b"", b"ho\nst")],

@@ -15,6 +15,7 @@ Source: AWS IAM User Guide, "Create a signed AWS API request"; where that is sil
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
@@ -34,10 +35,19 @@ def split_target(target: bytes) -> tuple[bytes, list[Pair]]:
     return path, pairs
 
 
-def canonical_path(path: bytes) -> bytes:
-    """The path without empty and dot segments (RFC 3986 section 5.2.4), then encoded but for the unreserved set."""
+# All but printable ASCII, and the number sign, at which a path would end (RFC 3986 sections 2 and 3.3).
+_NEVER_IN_PATH = re.compile(rb"[^!-~]|#")
+
+
+def canonical_path(path: bytes) -> bytes | None:
+    """The path without empty and dot segments (RFC 3986 section 5.2.4), then encoded but for the unreserved set.
+
+    None for what is no path. It would not show in the result if it stood in a segment that ``..`` takes away.
+    """
     if path == b"/":  # what every client of a JSON service sends
         return path
+    if _NEVER_IN_PATH.search(path):
+        return None
     segments: list[bytes] = []
     for segment in path.split(b"/"):
         if segment == b"..":
@@ -88,14 +98,21 @@ class SignedHeaders:
 
 
 def canonical_request(
-    method: str, path: bytes, query: bytes, headers: Mapping[bytes, bytes], signed: SignedHeaders, payload_hash: str
+    method: str,
+    path: bytes | None,
+    query: bytes,
+    headers: Mapping[bytes, bytes],
+    signed: SignedHeaders,
+    payload_hash: str,
 ) -> bytes | None:
     """The bytes whose hash is signed, or None when there are none.
 
-    ``path`` and ``query`` are canonical, ``payload_hash`` is the SHA-256 of the body in hexadecimal. None: a signed
-    header is absent, or a line break hidden in the method, the query or a name would forge a line of the result.
-    Either way no signature can be right.
+    ``path`` and ``query`` are canonical, ``payload_hash`` is the SHA-256 of the body in hexadecimal. None: there is no
+    path, a signed header is absent, or a line break hidden in the method, the query or a name would forge a line of
+    the result. No signature can be right then.
     """
+    if path is None:
+        return None
     try:
         # split() without argument also drops and collapses tabs and line breaks, like the signers do: no value can
         # bring a line break of its own.

@@ -202,7 +202,7 @@ def _check_payload(claim: Claim, headers: Mapping[bytes, bytes], payload_hash: s
     """A stated hash must be the body's: ``UNSIGNED-PAYLOAD`` and the ``STREAMING-…`` forms are not accepted."""
     stated = []
     if b"x-amz-content-sha256" in headers:
-        stated.append(headers[b"x-amz-content-sha256"].strip())
+        stated.append(headers[b"x-amz-content-sha256"])
     if claim.expires is not None:  # signers move x-amz-* headers into the query when they presign
         stated += [value for name, value in claim.query if name.lower() == b"x-amz-content-sha256"]
     if any(value != payload_hash.encode("ascii") for value in stated):
