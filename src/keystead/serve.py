@@ -126,7 +126,11 @@ class Worker:
             self._counted,
             lambda: self.ready and not self._journal.refusing,
         )
-        self._connections = Connections(entrance, report=report)
+        self._connections = Connections(
+            entrance,
+            report=report,
+            on_refused=lambda peer, code: self._counted.count(source=peer, error_code=code, event_name=""),
+        )
         self._tls = None
         if config.tls_certificate is not None and config.tls_key is not None:
             self._tls = Certificate(config.tls_certificate, config.tls_key, lambda sentence: report(sentence, None))
@@ -202,10 +206,13 @@ class Listening:
     warnings: tuple[str, ...]
 
     def close(self) -> None:
-        """After the end: close what this process still holds open, and remove the files of unix sockets."""
+        """Let go of what this process holds: from now on only workers take connections."""
         for of_worker in self.of_workers:
             for listener in of_worker:
                 listener.close()
+
+    def remove(self) -> None:
+        """After the end: remove the files of unix sockets."""
         for endpoint in self.endpoints:
             if endpoint.startswith("unix:"):
                 sockets.remove(sockets.parse(endpoint))
@@ -269,6 +276,12 @@ def protect_memory() -> None:
         ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
 
 
+def allow_many_connections() -> None:
+    """Raise the limit on open files as far as the system lets us: a worker takes thousands of connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def work(
     config: Config,
     shared: Shared,
@@ -278,6 +291,7 @@ def work(
 ) -> int:
     """One worker process, from fork to exit status."""
     sys.setswitchinterval(SWITCH_INTERVAL)
+    allow_many_connections()
     try:
         return uvloop.run(_work(config, shared, custodians, report, place))
     except (RootKeyClosed, founding.NotFounded, StoreError, TlsError, OSError) as error:
@@ -331,12 +345,14 @@ def serve(
         workers=config.workers,
         work=partial(work, config, shared, custodians, report),
         bereaved=publish,
+        ending=listening.close,  # whoever connects while workers drain is refused at once, not kept waiting and then reset
         all_ready=all_ready,
         report=lambda text: report(text, None),
         drain=config.drain,
     )
     status = supervisor.run()
     listening.close()
+    listening.remove()
     return status
 
 

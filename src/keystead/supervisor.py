@@ -52,12 +52,14 @@ class Supervisor:
     """Runs ``work(place)`` in ``workers`` forked processes until told to end.
 
     ``work`` returns the exit status of its process. ``bereaved(number)`` runs in the parent after a death and before
-    the replacement. ``all_ready()`` runs once, when every worker has reported ready. ``drain`` is how many seconds
-    workers get to finish."""
+    the replacement. ``ending()`` runs in the parent before the workers are told to end. ``all_ready()`` runs once, when every worker has
+    reported ready. ``drain`` is how many seconds workers get to finish.
+    """
 
     workers: int
     work: Callable[[Place], int]
     bereaved: Callable[[int], None]
+    ending: Callable[[], None]
     all_ready: Callable[[], None]
     report: Callable[[str], None]
     drain: float = 30.0
@@ -90,6 +92,7 @@ class Supervisor:
                     now = time.monotonic()
                     if deadline is None:
                         deadline = now + self.drain
+                        self.ending()
                         self._signal_all(signal.SIGTERM)
                     elif now > deadline:
                         self.report("workers did not finish in time and are ended now")

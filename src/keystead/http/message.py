@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """What CloudTrail's ``tlsDetails`` tells of a connection: ``version`` such as TLSv1.3, ``cipher`` by IANA name."""
+    """What CloudTrail's ``tlsDetails`` tells of a connection: ``version`` such as TLSv1.3, ``cipher`` as OpenSSL
+    names it."""
 
     version: str
     cipher: str
