@@ -67,9 +67,10 @@ def main() -> None:
             empty.send_signal(signal.SIGTERM)
             empty.wait(10)
     settings = (
-        f"One worker pinned to core {SERVER_CORE}, wrk on core {CLIENT_CORE} with {options.connections} keep-alive connections, "
-        f"{options.seconds:g} s a round, {requests.DIFFERENT} different pre-signed requests of {requests.PLAINTEXT_BYTES} bytes with an encryption "
-        "context of two pairs, plain HTTP. Signature, key policy and identity policy, and an audit record that is durable before the answer, on every call."
+        f"One worker pinned to core {SERVER_CORE}, wrk on core {CLIENT_CORE} with {options.connections} keep-alive "
+        f"connections, {options.seconds:g} s a round, {requests.DIFFERENT} different pre-signed requests of "
+        f"{requests.PLAINTEXT_BYTES} bytes with an encryption context of two pairs, plain HTTP. Signature, key policy and "
+        "identity policy, and an audit record that is durable before the answer, on every call."
     )
     name = options.name or f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-hot-path"
     print(report.write(REPORTS, name, described, rounds, settings))

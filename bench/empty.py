@@ -1,4 +1,5 @@
-"""The empty handler: the server's own sockets and protocol, and nothing behind them. It is frozen, so that ratios can be compared over time.
+"""The empty handler: the server's own sockets and protocol, and nothing behind them. It is frozen, so that ratios can be
+compared over time.
 
 It answers every request with 200 and ``{}`` under the headers of a KMS answer. Run it as ``python -m bench.empty``; it prints its port.
 """

@@ -1,5 +1,7 @@
 """One connection under a clock of the test's own: pace, deadlines, whatever a peer does, and the end."""
 
+# length: one limit after the other, each with its boundary
+
 from __future__ import annotations
 
 from math import inf

@@ -1,5 +1,7 @@
 """Bytes to requests: what is delivered, what is refused, and that it does not matter how the bytes are cut."""
 
+# length: one parser, each refusal with its neighbours that pass
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

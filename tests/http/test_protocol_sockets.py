@@ -1,5 +1,7 @@
 """A real server on loopback ports, under asyncio's own loop and under uvloop."""
 
+# length: one harness of real sockets and what runs on it
+
 from __future__ import annotations
 
 import asyncio

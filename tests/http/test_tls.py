@@ -1,5 +1,7 @@
 """TLS between a real server and real clients: what is spoken, who is trusted, and a certificate replaced under way."""
 
+# length: one subject: contexts, reloading and the authority share their fixtures
+
 from __future__ import annotations
 
 import asyncio

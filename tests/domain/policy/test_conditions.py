@@ -1,5 +1,7 @@
 """Condition operators, set prefixes, absent keys, variables in conditions, and every condition key there is."""
 
+# length: one table of operators, each with all its cases
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """The decision, row by row: within an account, across accounts, grants, explicit denies, without a key; and the lockout check."""
 
+# length: one row after the other of the published evaluation logic
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,7 @@
 """Policy documents: the grammar, its refusals, and the default key policy."""
 
+# length: one grammar, element by element
+
 from __future__ import annotations
 
 import json

@@ -14,6 +14,8 @@ The file is long because it is two tables and their readers, which are best read
 Sources: "Condition keys for AWS KMS" (AWS KMS developer guide); "AWS global condition context keys" (IAM user guide).
 """
 
+# length: the table of condition keys and the readers it names are read side by side
+
 from __future__ import annotations
 
 import math
