@@ -97,7 +97,7 @@ def restart(after: Path, seed: int) -> None:
     world.run(scenario)
 
 
-@settings(max_examples=int(__import__("os").environ.get("PC", "40")))
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), tear=st.booleans())
 def test_a_power_cut_loses_nothing_acknowledged_and_looks_like_no_attack(
     tmp_path_factory: pytest.TempPathFactory, seed: int, tear: bool

@@ -97,8 +97,8 @@ class Disk(Io):
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         path = self.paths[descriptor]
         self._perhaps_fail("write", path)
-        written = super().write(descriptor, data[: self.most])
         with self.lock:
+            written = super().write(descriptor, data[: self.most])
             self.content[path] += bytes(data[:written])
         return written
 
