@@ -57,6 +57,40 @@ _Entry = tuple[Chain, bytes, bytes | None, Done | None]
 MAX_RECORD = MAX_LINE - 100
 
 
+class _Letterbox:
+    """Entries from the loop's thread to the writer's, in order, and the bell that tells of them.
+
+    The bell is rung once for each turn of the loop, when all that the turn has brought is in. Acknowledgements are given
+    by the loop, so a sync that began in the middle of a turn could not be told of before its end anyway: it would only
+    split one sync into several and have two threads contend for the interpreter.
+    """
+
+    def __init__(self) -> None:
+        self._entries: deque[_Entry | None] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+
+    def put(self, entry: _Entry | None) -> None:
+        self._entries.append(entry)
+
+    def ring(self) -> None:
+        self._bell.put(None)
+
+    def wait(self, patience: float | None) -> list[_Entry | None]:
+        """All that is in when the bell rings; nothing after ``patience`` seconds without one."""
+        while True:
+            try:
+                self._bell.get(timeout=patience)
+            except Empty:
+                return self.empty()
+            entries = self.empty()
+            if entries:
+                return entries
+
+    def empty(self) -> list[_Entry | None]:
+        """All that is in now."""
+        return [self._entries.popleft() for _ in range(len(self._entries))]
+
+
 class JournalUnavailable(Exception):
     """The record is not durable: no place could be written to, or the journal is closed. The cause says why."""
 
@@ -105,7 +139,8 @@ class Journal:
         self._turned = turned
         self._io = io or Io()
         self._lock = Lock()
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._letters = _Letterbox()
+        self._ringing = False
         self._finished: deque[tuple[list[Done], BaseException | None]] = deque()
         self._owed: deque[Done] = deque()
         self._refusal: JournalUnavailable | None = None
@@ -147,21 +182,28 @@ class Journal:
                     self._turn()
                 chain = self._chain
                 if self._note is not None:
-                    self._queue.put((chain, chain.extend(encode(Note(link(self._note)))), None, None))
+                    self._letters.put((chain, chain.extend(encode(Note(link(self._note)))), None, None))
                     self._note = None
-                self._queue.put((chain, chain.extend(record), record, done))
+                self._letters.put((chain, chain.extend(record), record, done))
+                if not self._ringing:
+                    self._ringing = True
+                    self._loop.call_soon(self._ring)
                 return
             refusal = self._refusal
         self._finished.append(([done], refusal))
         self._loop.call_soon(self._deliver)
 
+    def _ring(self) -> None:
+        self._ringing = False
+        self._letters.ring()
+
     def _turn(self) -> None:
         """End the segment and go on in a new one, whose header names the last line of the old."""
         self._turn_due = False
         old = self._chain
-        self._queue.put((old, old.extend(encode(End())), None, None))
+        self._letters.put((old, old.extend(encode(End())), None, None))
         self._chain, header = self._begin(link(old.head))
-        self._queue.put((self._chain, header, None, None))
+        self._letters.put((self._chain, header, None, None))
 
     def _deliver(self) -> None:
         while self._finished:
@@ -181,9 +223,10 @@ class Journal:
                 return
             self._closed = True
             if self._refusal is None and self._chain.sequence > 0:
-                self._queue.put((self._chain, self._chain.extend(encode(End())), None, None))
+                self._letters.put((self._chain, self._chain.extend(encode(End())), None, None))
             self._refusal = JournalUnavailable("the journal is closed")
-            self._queue.put(None)
+            self._letters.put(None)
+            self._letters.ring()
         self._thread.join()
         self._deliver()
 
@@ -214,14 +257,7 @@ class Journal:
 
     def _take(self, patience: float | None) -> list[_Entry]:
         """All that wait; blocks until something does, or for ``patience`` seconds."""
-        try:
-            first = self._queue.get(timeout=patience)
-        except Empty:
-            return []
-        return self._owe([first, *self._drained()])
-
-    def _drained(self) -> list[_Entry | None]:
-        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        return self._owe(self._letters.wait(patience))
 
     def _owe(self, taken: list[_Entry | None]) -> list[_Entry]:
         """Remember who must be told of what was taken from the queue, and whether that was the end of it."""
@@ -289,7 +325,7 @@ class Journal:
             try:
                 chain = self._create(directory)
                 with self._lock:
-                    entries += [entry for entry in self._owe(self._drained()) if entry[2] is not None]
+                    entries += [entry for entry in self._owe(self._letters.empty()) if entry[2] is not None]
                     entries = [(chain, chain.extend(record), record, done) for _, _, record, done in entries if record]
                     self._chain = chain
                     self._turn_due = False
@@ -319,7 +355,7 @@ class Journal:
         refusal = JournalUnavailable(f"the audit journal cannot be written: {error}")
         refusal.__cause__ = error
         with self._lock:
-            self._owe(self._drained())
+            self._owe(self._letters.empty())
             self._refusal = refusal
         owed = list(self._owed)
         self._owed.clear()
