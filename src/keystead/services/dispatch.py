@@ -32,7 +32,7 @@ from keystead.services.change import Change
 from keystead.services.facts import Facts, Rows, Snapshot
 from keystead.services.table import Row, Service
 from keystead.services.wire import Wire
-from keystead.store.interface import Transaction
+from keystead.store.interface import StoreError, Transaction
 
 #: How an answer is given: HTTP status and body, once, on the loop's thread.
 Reply = Callable[[int, bytes], None]
@@ -154,8 +154,13 @@ class Dispatch:
             refusal = errors.internal()
         row = arrival.row
         if row is not None and row.mutates:
-            # Whoever hears why a change was refused may rely on it: no worker may answer from before that.
-            self._committer.published(self._snapshot.epoch)
+            # Whoever hears why a change was refused may rely on it, and that may be a change which another worker has
+            # committed and not published yet: no worker may answer from before it.
+            try:
+                self._committer.published(self._snapshot.newest())
+            except StoreError as unreadable:
+                self._report(arrival.wire.request_id, unreadable)
+                refusal = errors.internal()
         line = self._event(
             arrival,
             self._new_id(),

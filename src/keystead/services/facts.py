@@ -207,7 +207,7 @@ class Snapshot:
         self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
         self._policies: _Cache[str, Policies] = _Cache(credentials)
-        self.epoch = store.read(lambda reader: reader.last_change())
+        self.epoch = self.newest()
 
     # --- staying current ---------------------------------------------------------------------------------------------
 
@@ -258,6 +258,11 @@ class Snapshot:
         self._aliases.entries.clear()
         self._credentials.entries.clear()
         self._policies.entries.clear()
+
+    def newest(self) -> int:
+        """The newest change in the store: no fact that was ever answered here is of a later one. (`epoch` may be
+        behind: what was not in memory was read later.) Raises StoreError."""
+        return self._store.read(lambda reader: reader.last_change())
 
     # --- questions ---------------------------------------------------------------------------------------------------
 
