@@ -1,0 +1,105 @@
+"""Epochs, the outbox and what a start finishes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from keystead.services import commit
+from keystead.services.epochs import Epochs
+from keystead.services.identifiers import RequestIds, access_key_id, account_id, secret_access_key, user_id
+from keystead.store.interface import OutboxRow
+from tests.services.office import Office
+
+
+def test_the_epoch_is_the_highest_that_anybody_published_and_never_goes_back() -> None:
+    epochs = Epochs(3)
+    assert epochs.current() == 0
+    epochs.publish(1, 7)
+    epochs.publish(2, 5)
+    assert epochs.current() == 7
+    epochs.publish(1, 6)
+    assert epochs.current() == 7
+    epochs.publish(2, 2**63)
+    assert epochs.current() == 2**63
+
+
+def test_the_epoch_is_shared_with_forked_processes() -> None:
+    epochs = Epochs(2)
+    child = os.fork()
+    if child == 0:
+        epochs.publish(1, 42)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert epochs.current() == 42
+
+
+@pytest.mark.parametrize(
+    ("slot", "workers", "mine"), [(0, 2, ["0/a", "5/c"]), (1, 2, ["1/b"]), (0, 6, ["0/a"]), (5, 6, ["5/c"])]
+)
+def test_each_worker_finishes_its_own_leftovers_and_the_first_those_of_nobody(
+    slot: int, workers: int, mine: list[str]
+) -> None:
+    rows = [OutboxRow(1, "0/a", b"{}"), OutboxRow(2, "1/b", b"{}"), OutboxRow(3, "5/c", b"{}")]
+    assert [row.event_id for row in commit.leftovers(rows, slot, workers)] == mine
+
+
+def test_recovery_journals_what_is_missing_once_and_empties_the_outbox(tmp_path: Path) -> None:
+    async def main() -> None:
+        office = Office(tmp_path)
+        records = {"a": b'{"eventID":"a"}', "b": b'{"eventID":"b"}'}
+        for name, record in records.items():
+            office.store.transact(lambda transaction, n=name, r=record: transaction.put_outbox(f"0/{n}", r))
+        rows = office.store.read(lambda reader: reader.outbox(10))
+        assert await commit.recover(office.store, office.journal, rows, frozenset({"a"})) == 1
+        assert [line["eventID"] for line in office.journal.lines] == ["b"]
+        assert office.store.read(lambda reader: reader.outbox(10)) == []
+        office.close()
+
+    asyncio.run(main())
+
+
+def test_recovery_keeps_the_outbox_when_the_journal_refuses(tmp_path: Path) -> None:
+    async def main() -> None:
+        office = Office(tmp_path)
+        office.store.transact(lambda transaction: transaction.put_outbox("0/a", b"{}"))
+        office.journal.broken = OSError("full")
+        rows = office.store.read(lambda reader: reader.outbox(10))
+        with pytest.raises(OSError, match="full"):
+            await commit.recover(office.store, office.journal, rows, frozenset())
+        assert len(office.store.read(lambda reader: reader.outbox(10))) == 1
+        office.close()
+
+    asyncio.run(main())
+
+
+def test_the_outbox_holds_a_change_until_it_is_journalled(tmp_path: Path) -> None:
+    async def main() -> None:
+        office = Office(tmp_path)
+        await office.make_key()
+        held = office.store.read(lambda reader: reader.outbox(10))
+        assert [json.loads(row.record)["eventName"] for row in held] == ["CreateKey"]
+        office.committer.tick()
+        await asyncio.sleep(0.2)
+        assert office.store.read(lambda reader: reader.outbox(10)) == []
+        office.close()
+
+    asyncio.run(main())
+
+
+def test_identifiers_have_the_forms_of_aws() -> None:
+    new_id = RequestIds(os.urandom)
+    made = {new_id() for _ in range(1_000)}
+    assert len(made) == 1_000
+    for one in made:
+        assert (one[14], len(one)) == ("4", 36)
+        assert one[19] in "89ab"
+    assert access_key_id(os.urandom).startswith("AKIA")
+    assert len(access_key_id(os.urandom)) == 20
+    assert len(user_id(os.urandom)) == 21
+    assert len(secret_access_key(os.urandom)) == 40
+    assert all(len(account_id(os.urandom)) == 12 for _ in range(100))
