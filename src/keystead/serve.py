@@ -113,6 +113,8 @@ class Worker:
         self._snapshot = snapshot = Snapshot(
             self._store, shared.epochs, partial(founding.open_access_key, hierarchy), keys=config.cached_keys
         )
+        # What the worker before in this place committed and did not publish; the supervisor may have failed to.
+        self._committer.published(snapshot.epoch)
         dispatch = Dispatch(KMS, snapshot, self._committer, self._journal, hierarchy, random, new_id, report)
         self._sweep = Sweep(KMS, self._store, self._committer, new_id, clock, report)
         entrance = Entrance(
@@ -309,7 +311,15 @@ async def _work(
     loop = asyncio.get_running_loop()
     end = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, end.set)
-    loop.add_reader(place.parent, end.set)  # readable when the parent is gone
+
+    def orphaned() -> None:
+        loop.remove_reader(place.parent)  # readable from now on for ever
+        end.set()
+
+    loop.add_reader(place.parent, orphaned)
+    own = shared.listeners[place.number]
+    for listener in (one for of_worker in shared.listeners for one in of_worker if one not in own):
+        listener.close()  # or connections to a worker that has ended would wait here for nobody
     worker = Worker(config, place.number, shared, custodians, report)
     loop.add_signal_handler(signal.SIGHUP, worker.reload)
     await worker.recover()
@@ -337,8 +347,12 @@ def serve(
     shared = Shared(Epochs(config.workers + 1), Heads.shared(config.workers), listening.of_workers)
 
     def publish(_number: int) -> None:
-        # A worker may have died between its commit and the publication of it.
-        shared.epochs.publish(supervisor_slot, last_change(config))
+        # A worker may have died between its commit and the publication of it. Nobody was told of that change, so that
+        # where it cannot be read the others may go on, and the replacement publishes when it has read it.
+        try:
+            shared.epochs.publish(supervisor_slot, last_change(config))
+        except StoreError as error:
+            report("the supervisor cannot read the store", error)
 
     publish(supervisor_slot)
     supervisor = Supervisor(

@@ -26,6 +26,9 @@ EXIT_CANNOT_SERVE: Final = 78
 _PAUSES: Final = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 _GROWN_UP: Final = 10.0
 
+# What the parent hears and passes on.
+_HEARD: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -76,9 +79,7 @@ class Supervisor:
         os.set_blocking(wake, False)
         os.set_blocking(ready, False)
         previous = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
-        handlers = {
-            number: signal.signal(number, self._signalled) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        }
+        handlers = {number: signal.signal(number, self._signalled) for number in _HEARD}
         handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         inherited = (held, ready, wake, waking)
         self._crew = [_Worker(number) for number in range(self.workers)]
@@ -165,9 +166,14 @@ class Supervisor:
     def _fork(self, place: Place, inherited: tuple[int, ...]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            self._become(place, inherited)
+        # The child is born with the parent's handlers: what it is told before it has its own must wait, not be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become(place, inherited)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
         return pid
 
     # --- the child ---------------------------------------------------------------------------------------------------
@@ -176,11 +182,12 @@ class Supervisor:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # Ctrl-C reaches the whole group; the parent decides what it means
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing was read yet that could be read anew
+            # Ctrl-C reaches the whole group; the parent decides what it means.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
             for descriptor in inherited:
                 os.close(descriptor)
             status = self.work(place)
