@@ -42,22 +42,31 @@ class Sweep:
         self._new_id = new_id
         self._clock = clock
         self._report = report
-        self._unclean = False
+        # Whether deleted bytes may still be in the write-ahead log. So it is at the start: the worker before may have
+        # died between a deletion and the emptying of the log. Set and cleared on the committing thread.
+        self._unclean = True
+        self._under_way = 0
+        self._full = False
 
     def run(self) -> int:
-        """Begin to delete every key that is due; returns how many."""
+        """Begin to delete the keys that are due; returns how many. Does nothing while the run before is under way."""
+        if self._under_way:
+            return 0
         now = self._clock()
         due = self._store.read(lambda reader: reader.due_for_deletion(now, _AT_ONCE))
-        if self._unclean:  # readers were in the way when the log was to be emptied
+        if self._unclean and not due:  # readers were in the way when the log was to be emptied
             self._committer.afterwards(self._clean)
+        self._under_way = len(due)
+        self._full = len(due) == _AT_ONCE
         for name in due:
-            self._committer.commit(partial(self._delete, name, now), partial(self._deleted, name))
+            self._committer.commit(partial(self._delete, name, now), partial(self._ended, name))
         return len(due)
 
     def _delete(self, name: KeyName, now: float, transaction: Transaction) -> commit.Decided:
         key = transaction.key(*name)
         if key is None or key.state is not KeyState.PENDING_DELETION or key.exists(now):
             raise NotDue
+        self._unclean = True
         aliases = transaction.aliases(key.account, key.region, key.key_id, None, 1_000)
         transaction.delete_key(*name)
         for alias in aliases:
@@ -76,14 +85,16 @@ class Sweep:
         )
         return commit.Decided(None, event_id, line)
 
-    def _deleted(self, name: KeyName, outcome: commit.Decided | BaseException) -> None:
-        if isinstance(outcome, NotDue):
-            return
-        if isinstance(outcome, BaseException):
+    def _ended(self, name: KeyName, outcome: commit.Decided | BaseException) -> None:
+        """One deletion is done, or is not to be, or failed and comes again with a later run."""
+        if isinstance(outcome, BaseException) and not isinstance(outcome, NotDue):
             self._report(f"the key {name.key_id} is due for deletion and could not be deleted yet", outcome)
-            return
-        self._unclean = True
-        self._committer.afterwards(self._clean)
+            self._full = False  # more of the same now would be no use
+        self._under_way -= 1
+        if not self._under_way:
+            self._committer.afterwards(self._clean)
+            if self._full:
+                self.run()  # there may be more, and they are late already
 
     def _clean(self, store: Store) -> None:
         """Overwritten pages are still in the write-ahead log until it is emptied. Runs on the committing thread."""
