@@ -13,6 +13,7 @@ from keystead.services import commit
 from keystead.services.epochs import Epochs
 from keystead.services.identifiers import RequestIds, access_key_id, account_id, secret_access_key, user_id
 from keystead.store.interface import OutboxRow
+from keystead.store.sqlite import SqliteStore
 from tests.services.office import Office
 
 
@@ -46,6 +47,28 @@ def test_each_worker_finishes_its_own_leftovers_and_the_first_those_of_nobody(
 ) -> None:
     rows = [OutboxRow(1, "0/a", b"{}"), OutboxRow(2, "1/b", b"{}"), OutboxRow(3, "5/c", b"{}")]
     assert [row.event_id for row in commit.leftovers(rows, slot, workers)] == mine
+
+
+def test_a_row_of_the_outbox_that_somebody_else_wrote_is_evidence_and_no_record(tmp_path: Path) -> None:
+    import apsw
+
+    async def main() -> None:
+        office = Office(tmp_path)
+        office.store.transact(lambda transaction: transaction.put_outbox("0/a", b'{"eventID":"a"}'))
+        office.close()
+        connection = apsw.Connection(str(tmp_path / "office.db"))
+        insert = "INSERT INTO outbox (event_id, record, mac) VALUES (?, ?, ?)"
+        [(mac,)] = connection.execute("SELECT mac FROM outbox").fetchall()
+        for event_id in ("0/forged", "nobody's"):
+            connection.execute(insert, (event_id, b'{"eventID":"forged"}', mac))
+        connection.close()
+        store = SqliteStore.open(tmp_path / "office.db", office.hierarchy.row_mac, create=False)
+        rows = store.read(lambda reader: reader.outbox(10))
+        assert [row.event_id for row in commit.leftovers(rows, 0, 1)] == ["0/a"]
+        assert [row.event_id for row in commit.forged(rows)] == ["0/forged", "nobody's"]
+        store.close()
+
+    asyncio.run(main())
 
 
 def test_recovery_journals_what_is_missing_once_and_empties_the_outbox(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def test_the_outbox_gives_the_oldest_first_until_they_are_deleted(store: Store) 
     seqs = store.transact(lambda t: [t.put_outbox(f"event {n}", f"record {n}".encode()) for n in range(5)])
     assert seqs == sorted(set(seqs))
     assert store.read(lambda r: r.outbox(2)) == [
-        (seqs[0], "event 0", b"record 0"),
-        (seqs[1], "event 1", b"record 1"),
+        (seqs[0], "event 0", b"record 0", True),
+        (seqs[1], "event 1", b"record 1", True),
     ]
     store.transact(lambda t: t.delete_outbox([seqs[0], seqs[2], 10_000]))
     assert [row.event_id for row in store.read(lambda r: r.outbox(10))] == ["event 1", "event 3", "event 4"]

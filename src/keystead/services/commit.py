@@ -170,10 +170,18 @@ def leftovers(rows: Iterable[OutboxRow], slot: int, workers: int) -> list[Outbox
     worker those of numbers that no longer exist (the server was started with fewer workers)."""
     mine = []
     for row in rows:
+        if not row.authentic:
+            continue  # `forged` says so; what it claims about its owner means nothing
         owner = int(row.event_id.split("/", 1)[0])
         if owner == slot or (slot == 0 and owner >= workers):
             mine.append(row)
     return mine
+
+
+def forged(rows: Iterable[OutboxRow]) -> list[OutboxRow]:
+    """Rows that no Keystead wrote: somebody with write access to the store wanted them in the audit journal. They are
+    left where they are, as evidence."""
+    return [row for row in rows if not row.authentic]
 
 
 async def recover(store: Store, journal: Journal, rows: list[OutboxRow], journalled: frozenset[str]) -> int:

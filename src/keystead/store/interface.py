@@ -130,11 +130,16 @@ class ChangeRow(NamedTuple):
 
 
 class OutboxRow(NamedTuple):
-    """An audit record that was decided with its change and waits to be copied to the journal."""
+    """An audit record that was decided with its change and waits to be copied to the journal.
+
+    ``authentic`` is whether the row's MAC holds. One that does not was written by somebody else: it is shown, so that it
+    can be reported, and never journalled.
+    """
 
     seq: int
     event_id: str
     record: bytes
+    authentic: bool = True
 
 
 # --- reads ------------------------------------------------------------------------------------------------------------

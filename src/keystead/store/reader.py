@@ -135,7 +135,10 @@ class SqlReader:
         return self._number(sql.READ_LAST_CHANGE, ())
 
     def outbox(self, limit: int) -> list[OutboxRow]:
-        return [OutboxRow(*row) for row in self._execute(sql.READ_OUTBOX, (limit,))]
+        return [
+            OutboxRow(seq, event_id, record, self._seal.holds("outbox", (event_id, record), mac))
+            for seq, event_id, record, mac in self._execute(sql.READ_OUTBOX, (limit,))
+        ]
 
     def meta(self, name: str) -> bytes | None:
         return self._bytes(sql.READ_META, (name,))

@@ -106,7 +106,7 @@ READ_DOMAIN_KEYS: Final = (
 READ_CHANGES: Final = "SELECT seq, kind, account, region, subject FROM changes WHERE seq > ? ORDER BY seq LIMIT ?"
 READ_LAST_CHANGE: Final = "SELECT MAX(seq) FROM changes"
 READ_FIRST_CHANGE: Final = "SELECT MIN(seq) FROM changes"
-READ_OUTBOX: Final = "SELECT seq, event_id, record FROM outbox ORDER BY seq LIMIT ?"
+READ_OUTBOX: Final = "SELECT seq, event_id, record, mac FROM outbox ORDER BY seq LIMIT ?"
 READ_META: Final = "SELECT value FROM meta WHERE name = ?"
 
 # --- writes -----------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ PUT_META: Final = _put("meta", ("name", "value"), 1)
 LOG_CHANGE: Final = "INSERT INTO changes (kind, account, region, subject) VALUES (?, ?, ?, ?) RETURNING seq"
 # The newest entry stays, so that the log's end is known whatever is trimmed.
 TRIM_CHANGES: Final = "DELETE FROM changes WHERE seq <= ? AND seq < (SELECT MAX(seq) FROM changes) RETURNING seq"
-PUT_OUTBOX: Final = "INSERT INTO outbox (event_id, record) VALUES (?, ?) RETURNING seq"
+PUT_OUTBOX: Final = "INSERT INTO outbox (event_id, record, mac) VALUES (?, ?, ?) RETURNING seq"
 DELETE_OUTBOX: Final = "DELETE FROM outbox WHERE seq = ?"
 
 # --- sealed bytes (see vault.py) --------------------------------------------------------------------------------------

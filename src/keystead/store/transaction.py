@@ -89,7 +89,8 @@ class SqlTransaction(SqlReader):
         return len(self._execute(sql.TRIM_CHANGES, (keep_after_seq,)))
 
     def put_outbox(self, event_id: str, record: bytes) -> int:
-        return int(self._execute(sql.PUT_OUTBOX, (event_id, record))[0][0])
+        mac = self._seal.mac("outbox", (event_id, record))
+        return int(self._execute(sql.PUT_OUTBOX, (event_id, record, mac))[0][0])
 
     def delete_outbox(self, seqs: Sequence[int]) -> None:
         for seq in seqs:

@@ -139,5 +139,6 @@ CREATE TABLE changes (
 CREATE TABLE outbox (
   seq $sequence,
   event_id TEXT NOT NULL UNIQUE,
-  record $bytes NOT NULL
+  record $bytes NOT NULL,
+  mac $bytes NOT NULL
 ) $strict;
