@@ -136,8 +136,7 @@ def _check(config: Config) -> None:
         raise ConfigError("skew must be between 1 and 3600 seconds.")
     if config.cached_keys < 1:
         raise ConfigError("cached-keys must be at least 1.")
-    data = config.data.absolute()
-    if data == config.root_key.absolute().parent or data in config.root_key.absolute().parents:
+    if config.data.resolve() in config.root_key.resolve().parents:  # through links too
         raise ConfigError(
             f"The root key file {config.root_key} lies inside the data directory {config.data}: whoever copies the directory would have "
             "both. Put it elsewhere with --root-key."

@@ -41,6 +41,12 @@ def keystead(home: Path, *arguments: str, status: int = 0, **environment: str) -
     return ran
 
 
+def secret_file(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
 def test_init_makes_a_store_whose_secrets_only_the_owner_can_read(tmp_path: Path) -> None:
     made = json.loads(keystead(tmp_path, "init", "--json").stdout)
     assert re.fullmatch(r"[1-9][0-9]{11}", made["account"])
@@ -104,8 +110,7 @@ def test_status_warns_while_one_file_is_all_that_opens_the_root_key(tmp_path: Pa
     found = json.loads(keystead(tmp_path, "status", "--json", status=1).stdout)
     assert (found["founded"], found["answers"], found["custodians"]) == (True, False, ["1 file"])
     assert "the only thing that opens the root key" in found["warnings"][0]
-    passphrase = tmp_path / "passphrase"
-    passphrase.write_text("correct horse battery staple\n")
+    passphrase = secret_file(tmp_path / "passphrase", "correct horse battery staple\n")
     keystead(tmp_path, "custodian", "add", "--new-passphrase-file", str(passphrase))
     found = json.loads(keystead(tmp_path, "status", "--json", status=1).stdout)
     assert found["custodians"] == ["1 file", "2 passphrase"]
@@ -116,21 +121,40 @@ def test_any_custodian_opens_and_the_last_one_stays(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         key = server.client().create_key()["KeyMetadata"]
         blob = server.client().encrypt(KeyId=key["KeyId"], Plaintext=b"kept")["CiphertextBlob"]
-    passphrase = tmp_path / "passphrase"
-    passphrase.write_text("correct horse battery staple\n")
+    passphrase = secret_file(tmp_path / "passphrase", "correct horse battery staple\n")
     places = server.places
     keystead(tmp_path, "custodian", "add", *places, "--new-passphrase-file", str(passphrase))
     server.root_key.unlink()
     with Server(tmp_path, options=("--passphrase-file", str(passphrase))) as server:
         assert server.client().decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
-    passphrase.write_text("wrong\n")
+    wrong = secret_file(tmp_path / "wrong", "not the passphrase at all\n")
     with pytest.raises(RuntimeError, match="ended with 78"):
-        Server(tmp_path, options=("--passphrase-file", str(passphrase))).start()
-    keystead(tmp_path, "custodian", "remove", *places, "1")
-    assert "the last" in keystead(tmp_path, "custodian", "remove", *places, "2", status=1).stderr
+        Server(tmp_path, options=("--passphrase-file", str(wrong))).start()
+    remove = ["custodian", "remove", *places]
+    assert "stays closed" in keystead(tmp_path, *remove, "--passphrase-file", str(wrong), "1", status=1).stderr
+    keystead(tmp_path, *remove, "--passphrase-file", str(passphrase), "1")
+    assert "the last" in keystead(tmp_path, *remove, "2", status=1).stderr
     assert json.loads(keystead(tmp_path, "custodian", "list", *places, "--json").stdout) == [
         {"slot": 2, "kind": "passphrase"}
     ]
+
+
+def test_a_passphrase_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    keystead(tmp_path, "init")
+    passphrase = secret_file(tmp_path / "passphrase", "correct horse battery staple\n")
+    passphrase.chmod(0o644)
+    refused = keystead(tmp_path, "custodian", "add", "--new-passphrase-file", str(passphrase), status=2)
+    assert f"chmod 600 {passphrase}" in refused.stderr
+    link = tmp_path / "link"
+    link.symlink_to(passphrase)
+    assert "not a link" in keystead(tmp_path, "custodian", "add", "--new-passphrase-file", str(link), status=2).stderr
+
+
+def test_the_root_key_is_kept_out_of_the_data_directory_through_links_too(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    arguments = ["--data", str(tmp_path / "link"), "--root-key", str(tmp_path / "data" / "root.key")]
+    assert "inside the data directory" in keystead(tmp_path, "init", *arguments, status=2).stderr
 
 
 def test_verify_names_the_record_that_was_changed(tmp_path: Path) -> None:

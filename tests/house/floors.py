@@ -29,6 +29,7 @@ FLOOR = {
     "audit": 3,
     "quota": 3,
     "config": 4,
+    "process": 4,
     "lock": 4,
     "supervisor": 4,
     "services": 4,

@@ -41,7 +41,6 @@ def dev(listen: str, as_json: bool) -> None:
     from keystead.crypto.rootkey.file import CustodianFile
     from keystead.services import founding
 
-    server.protect_memory()
     home = Path(tempfile.mkdtemp(prefix="keystead-dev-"))
     try:
         # The defaults, on purpose without anybody's configuration file or environment.

@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from keystead.process import protect_memory
+
 # name -> module, attribute, one line for the list
 COMMANDS: Final = {
     "init": ("keystead.cli.setup", "init", "Make a store: root key, account, first credentials."),
@@ -53,3 +55,4 @@ def main() -> None:
     keystead status                what is there, and what to mend
     keystead COMMAND --help        everything about one command, with examples
     """
+    protect_memory()  # any command may open the root key

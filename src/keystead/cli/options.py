@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,12 +63,16 @@ def custodians(config: Config, kinds: frozenset[str]) -> list[Custodian]:
 
 
 def read_passphrase(path: Path) -> bytes:
-    """The first line of a file; a sentence when there is none."""
+    """The first line of a file; a sentence when there is none, or when others can read it."""
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with open(descriptor, "rb") as file:
+            facts = os.fstat(descriptor)
             line = file.readline(4_096).rstrip(b"\r\n")
     except OSError as error:
-        fail(f"The passphrase file {path} cannot be read: {error.strerror}.")
+        fail(f"The passphrase file {path} cannot be read: {error.strerror}. It must be a file, not a link to one.")
+    if stat.S_ISREG(facts.st_mode) and (facts.st_mode & 0o077 or facts.st_uid not in {os.geteuid(), 0}):
+        fail(f"Others can read the passphrase file {path}, or it is somebody else's. Mend it with: chmod 600 {path}")
     if not line:
         fail(f"The passphrase file {path} is empty: its first line is the passphrase.")
     return line

@@ -41,7 +41,6 @@ def serve(config_file: Path | None, listen: tuple[str, ...], as_json: bool, **gi
     config = options.load(config_file, listen=list(listen) or None, **given)
     from keystead import serve as server  # what --help need not wait for
 
-    server.protect_memory()
     try:
         # Before anything is made or listened on, and never released: it ends with this process and its workers.
         Lock.take(config.data, config.drain + _WAIT_BEYOND_DRAIN, tell)

@@ -177,11 +177,15 @@ def add_custodian(
 @options.places
 @click.argument("slot", type=int)
 def remove_custodian(config_file: Path | None, slot: int, **given: Any) -> None:
-    """Take a custodian away. Who kept the secret and an older copy of the store can still open that copy."""
-    with store_of(options.load(config_file, **given)) as store:
+    """Take a custodian away, after another has shown that it opens the root key.
+
+    Who kept the secret and an older copy of the store can still open that copy.
+    """
+    config = options.load(config_file, **given)
+    with store_of(config) as store:
         try:
-            founding.remove_slot(store, slot)
-        except founding.LastSlot as error:
+            founding.remove_slot(store, slot, opened_by(config, store))
+        except (founding.LastSlot, RootKeyClosed) as error:
             fail(str(error), 1)
     tell(f"slot {slot} is gone")
 

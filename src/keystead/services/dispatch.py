@@ -53,6 +53,10 @@ class Arrival(msgspec.Struct, frozen=True):
     wire: Wire
     reply: Reply
 
+    def __repr__(self) -> str:
+        """Without the body: it may hold a plaintext, and a traceback or log may hold this."""
+        return f"Arrival({self.operation}, request {self.wire.request_id})"
+
 
 class Dispatch:
     """Performs the operations of one service in one worker process. Not thread-safe: it belongs to the event loop's

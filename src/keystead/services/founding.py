@@ -16,7 +16,7 @@ from keystead.crypto.rootkey import slots
 from keystead.crypto.rootkey.custodian import Custodian
 from keystead.domain import arn
 from keystead.domain.caller import Principal, PrincipalKind
-from keystead.services import identifiers
+from keystead.services import anchoring, identifiers
 from keystead.store.interface import DomainKeyRow, Reader, SlotRow, Store, StoredAccessKey, Transaction
 from keystead.store.sqlite import SqliteStore
 
@@ -119,6 +119,8 @@ def _write(
     access_key_id, secret = credentials
     administrator = arn.user_arn(account, "/", ADMINISTRATOR)
     transaction.put_meta(FOUNDED, repr(now).encode())
+    # From the first moment on, so that a store without it is known as one from which it was taken.
+    transaction.put_meta(anchoring.ROW, anchoring.sealed(hierarchy, anchoring.Remembered(), random))
     transaction.put_slot(_row(slot))
     transaction.put_domain_key(DomainKeyRow(*domain, created=now))
     transaction.put_account(account, account, hierarchy.new_account_key(account, random), now)
@@ -184,15 +186,20 @@ class LastSlot(Exception):
     """Nothing would open the root key any more; nothing was changed."""
 
 
-def remove_slot(store: Store, number: int) -> None:
-    """Take a custodian's slot away. Raises LastSlot rather than leave none, also for a number that is not there."""
+def remove_slot(store: Store, number: int, custodians: list[Custodian]) -> None:
+    """Take a custodian's slot away, when one of ``custodians`` opens another: a row alone proves nothing.
+
+    Raises LastSlot rather than leave none, also for a number that is not there; slots.RootKeyClosed when none of the
+    others opens."""
 
     def remove(transaction: Transaction) -> None:
-        numbers = [row.number for row in transaction.slots()]
+        rows = transaction.slots()
+        numbers = [row.number for row in rows]
         if number not in numbers:
             raise LastSlot(f"There is no slot {number}; there are {', '.join(map(str, numbers))}.")
         if len(numbers) == 1:
             raise LastSlot(f"Slot {number} is the last that opens the root key. Add another first.")
+        slots.open(_slots([row for row in rows if row.number != number]), custodians)
         transaction.delete_slot(number)
 
     store.transact(remove)
