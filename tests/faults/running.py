@@ -148,6 +148,6 @@ class Held:
         with connected(self.server) as wire:
             self._slow.touch()
             wire.send(signer(self.server).request("CreateKey", b"{}"))
-            time.sleep(0.3)
+            soon(self._slow.with_suffix(".held").exists, "a call under way")
             self._slow.unlink()
             yield wire

@@ -37,11 +37,11 @@ def test_nothing_acknowledged_is_lost_when_workers_and_supervisors_are_killed(st
     assert {place for place, _ in found.values()} == {"key", "state", "tag", "alias"}
     assert any(page.ciphertexts for page in found.pages)
     outcomes = {entry.outcome for page in found.pages for entry in page.entries}
-    assert outcomes > {DONE, LOST, "DisabledException", "KMSInvalidStateException"}
+    assert outcomes >= {DONE, LOST, "DisabledException", "KMSInvalidStateException"}
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_nothing_acknowledged_is_lost_in_hundreds_of_kills(start: Start, seed: int) -> None:
     found = live(Life(start, seed=100 + seed), workers=60, supervisors=10, calls=120)
     print(f"{found.done} done, {found.lost} lost, {found.recovered} of them came true")

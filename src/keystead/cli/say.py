@@ -49,7 +49,7 @@ def log() -> Callable[[str, BaseException | None], None]:
     import structlog  # not needed by commands that end at once
 
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.WriteLogger(sys.stderr),  # a line and its end in one write: several processes share stderr
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -50,14 +50,15 @@ def sweep(value: str) -> None:
 
 
 def slow_journal(value: str) -> None:
-    """``SECONDS:FILE``: syncs of the journal take that long, while the file exists."""
+    """``SECONDS:FILE``: while the file exists, a sync of a segment makes ``FILE.held`` and takes that long."""
     from keystead.audit.files import Io
 
     seconds, file = value.split(":", 1)
 
     def make(real: Any) -> Any:
         def slow(io: Io, descriptor: int) -> None:
-            if Path(file).exists():
+            if Path(file).exists() and Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.startswith("segment-"):
+                Path(f"{file}.held").touch()
                 time.sleep(float(seconds))
             real(io, descriptor)
 
