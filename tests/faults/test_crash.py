@@ -31,7 +31,7 @@ def live(life: Life, workers: int, supervisors: int, calls: int) -> Examination:
 
 
 def test_nothing_acknowledged_is_lost_when_workers_and_supervisors_are_killed(start: Start) -> None:
-    found = live(Life(start), workers=10, supervisors=2, calls=80)
+    found = live(Life(start), workers=6, supervisors=2, calls=80)
     assert found.done > 300
     assert found.lost > 0
     assert {place for place, _ in found.values()} == {"key", "state", "tag", "alias"}

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults import power, running
 from tests.faults.conftest import Start
-from tests.faults.ledger import Examination, Gap
+from tests.faults.ledger import Examination
 from tests.faults.life import Life
 
 
@@ -69,7 +69,8 @@ def test_acknowledged_records_survive_many_power_cuts(start: Start, tmp_path: Pa
 
 
 def test_a_journal_that_does_not_sync_is_caught(start: Start, tmp_path: Path) -> None:
-    with pytest.raises(Gap, match="was answered and has 0 records"):
+    """Records are missed, or before that the lines that a seal names."""
+    with pytest.raises(AssertionError, match=r'was answered and has 0 records|"truncated"'):
         cut_under_load(start, tmp_path, "lazy")
 
 

@@ -65,18 +65,14 @@ def examined(server: Server, calls: int, *, kills: bool, seed: int = 1) -> None:
     assert min(by_worker.values()) > verdict.reads / 10
 
 
-def test_nobody_uses_what_was_revoked(start: Start) -> None:
-    examined(start("quick"), 2_000, kills=False)
-
-
 def test_nobody_uses_what_was_revoked_while_workers_are_killed(start: Start) -> None:
-    examined(start("quick"), 3_000, kills=True)
+    examined(start("quick"), 5_000, kills=True)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(4))
 def test_nobody_uses_what_was_revoked_in_a_hundred_thousand_calls(start: Start, seed: int) -> None:
-    examined(start("quick"), 25_000, kills=True, seed=seed)
+    examined(start("quick"), 25_000, kills=seed > 0, seed=seed)
 
 
 @pytest.mark.parametrize("fault", ["late-epoch=0.02", "stale-snapshot=0.02"])
