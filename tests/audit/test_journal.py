@@ -20,6 +20,7 @@ from keystead.audit.chain import Head
 from keystead.audit.files import AppendFile
 from keystead.audit.heads import Heads
 from keystead.audit.journal import Journal, JournalUnavailable
+from keystead.audit.verify import verify
 
 
 def heads(workers: int = 4) -> Heads:
@@ -287,6 +288,34 @@ def test_a_segment_ends_by_size_or_age_and_the_next_names_its_last_line(tmp_path
         assert links.count(None) == 1
         assert all(link is None or macs[link["name"]] == link for link in links)
     assert len(turns) == sum(len(world.files(tmp_path / place)) - 1 for place in ("size", "age"))
+
+
+def test_a_key_that_cannot_be_had_leaves_the_segment_as_it_was(tmp_path: Path) -> None:
+    missing = [False]
+
+    def key(label: bytes) -> bytes:
+        if missing[0]:
+            raise RuntimeError("no key")
+        return world.key_for(label)
+
+    async def scenario() -> None:
+        waiters = Waiters()
+        with world.journal(tmp_path, key=key, segment_bytes=1) as journal:
+            waiters.append(journal, 0)
+            await waiters.all()
+            missing[0] = True
+            with pytest.raises(RuntimeError, match="no key"):
+                journal.append(world.line(1), lambda _: None)
+            missing[0] = False
+            waiters.append(journal, 2)
+            await waiters.all()
+            assert waiters.acknowledged == [0, 2]
+
+    world.run(scenario)
+    assert sorted(world.events(tmp_path)) == [world.event_id(0), world.event_id(2)]
+    report = verify(tmp_path, world.key_for)
+    assert report.intact
+    assert report.segments == 2
 
 
 def test_the_head_is_published_before_anybody_is_told(tmp_path: Path) -> None:

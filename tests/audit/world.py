@@ -248,7 +248,8 @@ def events(directory: Path) -> list[str]:
 
 def kill(opened: Journal) -> None:
     """End a journal as kill -9 does between two batches: no last line, nobody told."""
-    opened._queue.put(None)
+    opened._letters.put(None)
+    opened._letters.ring()
     opened._thread.join()
     opened._file.close()
 

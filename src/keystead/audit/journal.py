@@ -162,7 +162,8 @@ class Journal:
     def _first(self, previous: Link | None) -> tuple[AppendFile, Chain]:
         errors = []
         for directory in self._directories:
-            chain, header = self._begin(previous)
+            chain = self._fresh()
+            header = self._header(chain, previous)
             try:
                 return AppendFile.create(self._io, directory / file_name(SEGMENT, chain.name), header), chain
             except OSError as error:
@@ -199,11 +200,12 @@ class Journal:
 
     def _turn(self) -> None:
         """End the segment and go on in a new one, whose header names the last line of the old."""
+        chain = self._fresh()  # first, since it may raise: nothing may follow an end line
         self._turn_due = False
         old = self._chain
         self._letters.put((old, old.extend(encode(End())), None, None))
-        self._chain, header = self._begin(link(old.head))
-        self._letters.put((self._chain, header, None, None))
+        self._letters.put((chain, self._header(chain, link(old.head)), None, None))
+        self._chain = chain
 
     def _deliver(self) -> None:
         while self._finished:
@@ -339,16 +341,20 @@ class Journal:
 
     def _create(self, directory: Path) -> Chain:
         """A new segment in ``directory`` in place of the one that failed."""
-        chain, header = self._begin(link(self._durable, failed=self._file.closed))
+        chain = self._fresh()
+        header = self._header(chain, link(self._durable, failed=self._file.closed))
         self._enter(AppendFile.create(self._io, directory / file_name(SEGMENT, chain.name), header), chain, header)
         return chain
 
-    def _begin(self, previous: Link | None) -> tuple[Chain, bytes]:
-        now = self._clock()
-        name = new_name(now, self._worker, self._random)
-        chain = Chain(SEGMENT, name, self._key_for)
-        header = SegmentHeader(version=VERSION, name=name, worker=self._worker, created=instant(now), previous=previous)
-        return chain, chain.extend(encode(header))
+    def _fresh(self) -> Chain:
+        return Chain(SEGMENT, new_name(self._clock(), self._worker, self._random), self._key_for)
+
+    def _header(self, chain: Chain, previous: Link | None) -> bytes:
+        created = instant(self._clock())
+        header = SegmentHeader(
+            version=VERSION, name=chain.name, worker=self._worker, created=created, previous=previous
+        )
+        return chain.extend(encode(header))
 
     def _give_up(self, error: Exception) -> None:
         """Nothing can be made durable: everyone who waits is told so, and whoever comes until a probe succeeds."""
