@@ -11,7 +11,9 @@ from tests.domain.policy.cast import LAW
 
 from keystead.domain import arn
 from keystead.domain.policy import values
+from keystead.domain.policy.alternatives import arns, networks
 from keystead.domain.policy.wildcard import Piece
+from keystead.domain.policy.work import Work
 
 JAN_2030 = 1_893_456_000_000
 
@@ -84,8 +86,8 @@ def test_blocks_hold_addresses(block: str, inside: str, outside: str) -> None:
     assert within is not None
     assert without is not None
     if block != "::ffff:0:0/96":  # a mapped block stays IPv6 and holds no IPv4 address, however that is spelled
-        assert network.holds(within)
-    assert not network.holds(without)
+        assert networks([network])(within, Work())
+    assert not networks([network])(without, Work())
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_wildcard_never_spans_two_parts_of_an_arn(pattern: str, name: str, mat
     compiled, parsed = values.arn_pattern([Piece(pattern)]), arn.parse(name)
     assert compiled is not None
     assert parsed is not None
-    assert compiled.matches(parsed) is matches
+    assert arns([compiled])(parsed, Work()) is matches
 
 
 @pytest.mark.parametrize(
@@ -149,8 +151,9 @@ def test_what_is_not_an_arn_pattern(pattern: str) -> None:
 def test_an_arn_pattern_may_be_put_together_of_pieces() -> None:
     compiled = values.arn_pattern([Piece("arn:aws:iam::"), Piece("1:user/*", wild=False), Piece(":*")])
     assert compiled is not None
-    assert compiled.matches(arn.Arn("aws", "iam", "", "1", "user/*:x"))
-    assert not compiled.matches(arn.Arn("aws", "iam", "", "1", "user/a:x"))
+    fits = arns([compiled])
+    assert fits(arn.Arn("aws", "iam", "", "1", "user/*:x"), Work())
+    assert not fits(arn.Arn("aws", "iam", "", "1", "user/a:x"), Work())
 
 
 @LAW

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.domain.policy.cast import LAW
 
 from keystead.domain.policy.wildcard import Piece, any_of, matcher, plain
+from keystead.domain.policy.work import Work
 
 TEXTS = st.text(alphabet="ab:/\n", max_size=12)
 PATTERNS = st.text(alphabet="ab:*?", max_size=10)
@@ -42,7 +43,7 @@ def test_the_matcher_agrees_with_a_naive_reference(pattern: str, text: str) -> N
 @LAW
 @given(st.lists(PATTERNS, max_size=4), TEXTS)
 def test_a_set_of_patterns_matches_what_any_of_them_matches(patterns: list[str], text: str) -> None:
-    assert any_of([(Piece(pattern),) for pattern in patterns]).matches(text) is any(
+    assert any_of([(Piece(pattern),) for pattern in patterns]).matches(text, Work()) is any(
         naive(pattern, text) for pattern in patterns
     )
 
@@ -54,7 +55,7 @@ def test_literal_pieces_stand_for_themselves(literal: str, wild: str, text: str)
     expected = text.startswith(literal) and naive(wild, text.removeprefix(literal))
     assert matcher(pieces)(text) is expected
     assert matcher(pieces)(literal + text) is naive(wild, text)
-    assert any_of([pieces]).matches(literal + text) is naive(wild, text)
+    assert any_of([pieces]).matches(literal + text, Work()) is naive(wild, text)
     assert plain(pieces) == literal + wild
 
 

@@ -5,6 +5,10 @@ Allow and every grant. The order of statements and of policies never changes a d
 (principal, policies, action): a decision from kept candidates is the decision without them. The finished decision may
 be kept as well, per (principal, policies, action, key, resource, grants), where `Candidates.steady` says so.
 
+The work of one question's context is bounded, whatever the policies and the request (`work`). A statement that would
+need more is settled closed: a Deny denies, an Allow does not allow, and `Because.exhausted` says that it came to that.
+Beyond the bound, the order of statements may matter; a further Allow may take, and nothing ever gives.
+
 Does not know organisations (no service or resource control policies) and no VPC endpoints. Does not evaluate grants:
 whether one matches comes in with the question. Does not say whether an operation may cross accounts at all.
 
@@ -78,12 +82,16 @@ class Why(StrEnum):
 
 
 class Because(NamedTuple):
-    """The reason: what settled it and, where one statement did, the policy's name, the statement's sid and position."""
+    """The reason: what settled it and, where one statement did, the policy's name, the statement's sid and position.
+
+    ``exhausted``: the question would have cost more work than one may, so statements were settled closed.
+    """
 
     kind: Why
     policy: str | None = None
     sid: str | None = None
     position: int | None = None
+    exhausted: bool = False
 
 
 class Decision(NamedTuple):
@@ -187,8 +195,13 @@ def decide(question: Question, found: Candidates | None = None) -> Decision:
         raise ValueError(
             "a question about a key needs the account of the key"
         )  # else a stranger could pass for a local
-    if found is None:
-        found = candidates(question)
+    decision = _decided(question, candidates(question) if found is None else found)
+    if question.context.work.left < 0:
+        return decision._replace(because=decision.because._replace(exhausted=True))
+    return decision
+
+
+def _decided(question: Question, found: Candidates) -> Decision:
     if question.crosses:
         return _across_accounts(question, found)
     if found.own_denies or found.key_denies:

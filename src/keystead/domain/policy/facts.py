@@ -28,6 +28,7 @@ import msgspec
 
 from keystead.domain.caller import Caller, Principal, PrincipalKind
 from keystead.domain.key import Key
+from keystead.domain.policy.work import Work
 
 Values = tuple[str, ...]
 
@@ -113,29 +114,35 @@ class Row(NamedTuple):
 
 
 class Family(NamedTuple):
-    """A family of condition keys that share a prefix; what follows the prefix, in lower case, is handed to ``read``."""
+    """A family of condition keys that share a prefix; what follows the prefix is the name of one of ``pairs``, in any
+    case.
+    """
 
-    read: Callable[[Facts, str], Values | None]
+    pairs: Callable[[Facts], Iterable[tuple[str, str]] | None]
     steady: bool = False
 
 
 class Reading(NamedTuple):
-    """A condition key as a compiled policy holds it."""
+    """A condition key as a compiled policy holds it: read by itself, or as the member ``suffix`` of a ``family``."""
 
     name: str
-    read: Callable[[Facts], Values | None]
+    read: Callable[[Facts], Values | None] | None
     many: bool
     steady: bool
+    family: Family | None = None
+    suffix: str = ""
 
 
 class Context:
-    """The values of the condition keys for one call, computed when asked for."""
+    """The values of the condition keys for one call, computed when asked for; and the ``work`` the call may cost."""
 
-    __slots__ = ("_known", "facts")
+    __slots__ = ("_families", "_known", "facts", "work")
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, work: Work | None = None) -> None:
         self.facts = facts
+        self.work = Work() if work is None else work
         self._known: dict[str, Values | None] = {}
+        self._families: dict[object, dict[str, list[str]]] = {}
 
     def values(self, key: Reading) -> Values | None:
         """The values of the key, or None when it is absent."""
@@ -143,8 +150,30 @@ class Context:
         known = self._known
         if name in known:
             return known[name]
-        found = known[name] = key.read(self.facts)
+        found = known[name] = self._member(key) if key.read is None else key.read(self.facts)
         return found
+
+    def _member(self, key: Reading) -> Values | None:
+        """The values of all pairs whose name is the key's but for case; several only where names differ in case
+        alone. The pairs are sorted once: policies may ask for a thousand names, and requests hold thousands of pairs.
+        """
+        family = key.family
+        if family is None:
+            return None
+        pairs = family.pairs
+        index = self._families.get(pairs)
+        if index is None:
+            index = self._families[pairs] = {}
+            for name, value in pairs(self.facts) or ():
+                lowered = name.lower()
+                if lowered in index:
+                    index[lowered].append(value)
+                else:
+                    index[lowered] = [value]
+        found = index.get(key.suffix)
+        if found is None:
+            return None
+        return (found[0],) if len(found) == 1 else tuple(dict.fromkeys(found))
 
 
 # --- readers ----------------------------------------------------------------------------------------------------------
@@ -289,31 +318,24 @@ def _epoch(seconds: float | None) -> Values | None:
     return None if seconds is None or not math.isfinite(seconds) else (str(math.floor(seconds)),)
 
 
-def _named(pairs: Iterable[tuple[str, str]] | None, name: str) -> Values | None:
-    """The values of all pairs whose name is ``name`` but for case; several only where names differ in case alone."""
-    if not pairs:
-        return None
-    return tuple(dict.fromkeys(value for key, value in pairs if key.lower() == name)) or None
+def _resource_tags(facts: Facts) -> Iterable[tuple[str, str]] | None:
+    return None if facts.key is None else facts.key.tags
 
 
-def _resource_tag(facts: Facts, name: str) -> Values | None:
-    return None if facts.key is None else _named(facts.key.tags, name)
+def _principal_tags(facts: Facts) -> Iterable[tuple[str, str]] | None:
+    return None if facts.caller is None else facts.caller.principal.tags
 
 
-def _principal_tag(facts: Facts, name: str) -> Values | None:
-    return None if facts.caller is None else _named(facts.caller.principal.tags, name)
+def _request_tags(facts: Facts) -> Iterable[tuple[str, str]] | None:
+    return facts.request_tags
 
 
-def _request_tag(facts: Facts, name: str) -> Values | None:
-    return _named(facts.request_tags, name)
+def _context_pairs(facts: Facts) -> Iterable[tuple[str, str]] | None:
+    return None if facts.encryption_context is None else facts.encryption_context.items()
 
 
-def _context_value(facts: Facts, name: str) -> Values | None:
-    return None if facts.encryption_context is None else _named(facts.encryption_context.items(), name)
-
-
-def _attestation(facts: Facts, name: str) -> Values | None:
-    return None if facts.recipient_attestation is None else _named(facts.recipient_attestation.items(), name)
+def _attestations(facts: Facts) -> Iterable[tuple[str, str]] | None:
+    return None if facts.recipient_attestation is None else facts.recipient_attestation.items()
 
 
 # --- the tables: names in lower case ----------------------------------------------------------------------------------
@@ -388,11 +410,11 @@ KEYS: Final[Mapping[str, Row]] = {
 }
 
 PREFIXES: Final[Mapping[str, Family]] = {
-    "aws:principaltag/": Family(_principal_tag, steady=True),
-    "aws:requesttag/": Family(_request_tag),
-    "aws:resourcetag/": Family(_resource_tag, steady=True),
-    "kms:encryptioncontext:": Family(_context_value),
-    "kms:recipientattestation:": Family(_attestation),
+    "aws:principaltag/": Family(_principal_tags, steady=True),
+    "aws:requesttag/": Family(_request_tags),
+    "aws:resourcetag/": Family(_resource_tags, steady=True),
+    "kms:encryptioncontext:": Family(_context_pairs),
+    "kms:recipientattestation:": Family(_attestations),
 }
 
 _ABSENT: Final = Reading("", lambda _: None, many=False, steady=True)
@@ -406,9 +428,5 @@ def reading(name: str, *, key_policy: bool) -> Reading:
         return _ABSENT if row.identity_only and key_policy else Reading(name, row.read, row.many, row.steady)
     for prefix, family in PREFIXES.items():
         if name.startswith(prefix):
-            return Reading(name, _suffixed(family.read, name.removeprefix(prefix)), many=False, steady=family.steady)
+            return Reading(name, None, False, family.steady, family, name.removeprefix(prefix))
     return _ABSENT
-
-
-def _suffixed(read: Callable[[Facts, str], Values | None], name: str) -> Callable[[Facts], Values | None]:
-    return lambda facts: read(facts, name)

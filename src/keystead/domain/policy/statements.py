@@ -7,6 +7,7 @@ record.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,7 +17,8 @@ from keystead.domain.policy.conditions import Test
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.principals import Named, Principals
 from keystead.domain.policy.variables import Ambiguous, Template
-from keystead.domain.policy.wildcard import AnyOf, matcher
+from keystead.domain.policy.wildcard import AnyOf, pattern, price
+from keystead.domain.policy.work import Exhausted, Work
 
 # How many actions a policy remembers its statements for: more than there are operations, and a bound all the same.
 _ACTIONS_KEPT: Final = 256
@@ -36,18 +38,20 @@ class Resources:
         return self.fixed.everything and not self.negated
 
     def covers(self, resource: str, context: Context, *, deny: bool) -> bool:
-        """Does the element apply to the resource. Raises `Ambiguous`.
+        """Does the element apply to the resource. Raises `Ambiguous` and `work.Exhausted`.
 
         A pattern whose variable has no value matches nothing. In the NotResource of an Allow that would open
         everything, so there the statement does not apply.
         """
-        listed = self.fixed.matches(resource)
+        work = context.work
+        listed = self.fixed.matches(resource, work)
         for template in self.templates:
             if listed:
                 break
             pieces = template.pieces(context)
             if pieces is not None:
-                listed = matcher(pieces)(resource)
+                work.spend(price(pieces))
+                listed = pattern(pieces).matches(resource, work)
             elif self.negated and not deny:
                 return False
         return listed is not self.negated
@@ -98,11 +102,17 @@ class Statement:
         return Named.ACCOUNT if bounded or not self.principals.spares(who) else Named.NOBODY
 
     def speaks_of(self, action: str) -> bool:
-        """Does the statement apply to the action, given in lower case."""
-        return self.actions.matches(action) is not self.other_actions
+        """Does the statement apply to the action, given in lower case.
+
+        The work is that of one short name against the statement's own patterns, once per policy and action (see
+        `Policy.speaking_of`): it needs no bound.
+        """
+        return self.actions.matches(action, Work(sys.maxsize)) is not self.other_actions
 
     def applies(self, resource: str, context: Context) -> bool:
-        """Do resource and conditions match. What cannot be settled counts for a Deny and against an Allow."""
+        """Do resource and conditions match. What cannot be settled, or would cost more than a call may, counts for a Deny and
+        against an Allow.
+        """
         try:
             if not self.everywhere and not self.resources.covers(resource, context, deny=self.deny):
                 return False
@@ -110,7 +120,7 @@ class Statement:
                 if not test.passes(context):
                     return False
             return True
-        except Ambiguous:
+        except (Ambiguous, Exhausted):
             return self.deny
 
 

@@ -16,8 +16,7 @@ from decimal import Decimal
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple
 
-from keystead.domain import arn
-from keystead.domain.policy.wildcard import Matcher, Piece, matcher
+from keystead.domain.policy.wildcard import Pattern, Piece, pattern
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _EPOCH: Final = re.compile(r"-?\d{1,14}(?:\.\d{1,9})?", re.ASCII)
@@ -73,9 +72,6 @@ class Network(NamedTuple):
     version: int
     bits: int
     mask: int
-
-    def holds(self, address: Address) -> bool:
-        return self.version == address.version and address.bits & self.mask == self.bits
 
 
 def address(text: str) -> Address | None:
@@ -134,18 +130,18 @@ def binary(text: str) -> str | None:
 
 
 class ArnPattern(NamedTuple):
-    """Patterns for partition, service, region, account and resource: a wildcard never spans two parts of an ARN."""
+    """Patterns for partition, service, region, account and resource: a wildcard never spans two parts of an ARN.
 
-    parts: tuple[Matcher, ...]
+    ``parts`` is None for the pattern of any ARN.
+    """
 
-    def matches(self, name: arn.Arn) -> bool:
-        return all(part(text) for part, text in zip(self.parts, name, strict=True))
+    parts: tuple[Pattern, ...] | None
 
 
 def arn_pattern(pieces: Sequence[Piece]) -> ArnPattern | None:
     """None unless the pattern has an ARN's six parts; a lone ``*`` stands for any ARN."""
     if [tuple(piece) for piece in pieces] == [("*", True)]:
-        return ArnPattern((_anything,) * 5)
+        return ArnPattern(None)
     parts: list[list[Piece]] = [[]]
     for text, wild in pieces:
         first, *rest = text.split(":", 6 - len(parts))
@@ -157,8 +153,4 @@ def arn_pattern(pieces: Sequence[Piece]) -> ArnPattern | None:
         or not any(piece.text for piece in parts[5])
     ):
         return None
-    return ArnPattern(tuple(matcher(part) for part in parts[1:]))
-
-
-def _anything(_: str) -> bool:
-    return True
+    return ArnPattern(tuple(pattern(part) for part in parts[1:]))

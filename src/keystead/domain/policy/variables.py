@@ -46,7 +46,8 @@ class Template:
         return all(part.key.steady for part in self.parts if isinstance(part, Variable))
 
     def pieces(self, context: Context) -> tuple[Piece, ...] | None:
-        """The text for this call, or None when a variable has no value. Raises `Ambiguous`."""
+        """The text for this call, or None when a variable has no value. Raises `Ambiguous` and `work.Exhausted`."""
+        context.work.spend(4 * len(self.parts))
         filled: list[Piece] = []
         for part in self.parts:
             if isinstance(part, Piece):

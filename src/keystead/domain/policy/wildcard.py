@@ -4,7 +4,7 @@
 Guarantees: the work of one match grows with the text times the pattern over the machine word, never exponentially,
 whatever the pattern (no regular expressions, no backtracking); matching is case-sensitive; a star spans every
 character, colons, slashes and newlines included. ``?`` counts UTF-16 units, as AWS does, so that a character beyond
-U+FFFF takes two.
+U+FFFF takes two. Many patterns against one text cost what `work.Work` is asked for before each try.
 
 Does not guarantee anything about case folding: who compares without case lowers both sides first.
 """
@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from keystead.domain.policy.work import Work
 
 Matcher = Callable[[str], bool]
 
@@ -35,13 +37,72 @@ def plain(pieces: Iterable[Piece]) -> str:
 
 def matcher(pieces: Sequence[Piece]) -> Matcher:
     """A function that says whether a text matches the pattern as a whole."""
+    return pattern(pieces).fits
+
+
+class Pattern(NamedTuple):
+    """One compiled pattern, and what rules a text out before it is tried.
+
+    ``spelling`` is equal for equal patterns. ``literal`` are the stretches between stars where there is no question
+    mark, else None; ``head`` and ``tail`` are what every match begins and ends with, and ``least`` how many
+    characters it has at least. ``units`` is the length of the pattern, ``longest`` that of its longest stretch.
+    """
+
+    spelling: str
+    literal: tuple[str, ...] | None
+    head: str
+    tail: str
+    least: int
+    units: int
+    longest: int
+    fits: Matcher
+
+    def matches(self, text: str, work: Work) -> bool:
+        size = len(text)
+        if size < self.least or not text.startswith(self.head) or not text.endswith(self.tail):
+            work.spend(3)
+            return False
+        if self.literal is None:
+            work.spend(10 + size * (2 + (self.units >> 10)))
+        else:
+            # str.find may compare every character with every one of the stretch, up to a length where it knows better
+            work.spend(6 + len(self.literal) + (size * min(self.longest, 128) >> 7))
+        return self.fits(text)
+
+
+def pattern(pieces: Sequence[Piece]) -> Pattern:
+    """The compiled pattern. Its cost is `price`."""
     runs = _runs(pieces)
+    texts = tuple(["".join(run) for run in runs])
+    spelling = "*".join(["".join([_spelled(token) for token in run]) for run in runs])
+    units, longest = sum(map(len, runs)) + len(runs), max(map(len, texts))
     if any(_ONE in run for run in runs):
-        return _bitwise(runs)
-    texts = ["".join(run) for run in runs]
-    if len(texts) == 1:
-        return texts[0].__eq__
-    return _finding(texts[0], tuple(text for text in texts[1:-1] if text), texts[-1])
+        first, last = runs[0], runs[-1]
+        head = "".join(first[: first.index(_ONE)] if _ONE in first else first)
+        tail = "".join(last[len(last) - last[::-1].index(_ONE) :] if _ONE in last else last)
+        return Pattern(spelling, None, head, tail, sum(map(len, texts)), units, longest, _bitwise(runs))
+    fits = (
+        texts[0].__eq__
+        if len(texts) == 1
+        else _finding(texts[0], tuple(text for text in texts[1:-1] if text), texts[-1])
+    )
+    return Pattern(spelling, texts, texts[0], texts[-1], sum(map(len, texts)), units, longest, fits)
+
+
+def price(pieces: Sequence[Piece]) -> int:
+    """The units of work of compiling the pieces in a call (see `work`)."""
+    size, single = 0, False
+    for text, wild in pieces:
+        size += len(text)
+        if wild and "?" in text:
+            single = True
+    if single:
+        return 20 + size * (8 + (size >> 9))
+    return 10 + 3 * len(pieces) + 2 * size
+
+
+def _spelled(mark: str) -> str:
+    return "?" if mark == _ONE else f"\\{mark}" if mark in "*?\\" else mark
 
 
 def _runs(pieces: Sequence[Piece]) -> list[list[str]]:
@@ -116,35 +177,94 @@ def _units(text: str) -> str:
     return "".join(chr(data[at] | data[at + 1] << 8) for at in range(0, len(data), 2))
 
 
+BySize = tuple[tuple[int, frozenset[str]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Several patterns, of which one must match: sorted by how cheaply each can be tried."""
+    """Several patterns, of which one must match: sorted by how cheaply each can be tried.
+
+    Prefixes and suffixes are kept by their length, so that a text is looked up once per length and not once per
+    pattern. ``inner`` are texts that may stand anywhere, the shortest first.
+    """
 
     everything: bool
     exact: frozenset[str]
-    prefixes: tuple[str, ...]
-    others: tuple[Matcher, ...]
+    prefixes: BySize
+    suffixes: BySize
+    inner: tuple[str, ...]
+    others: tuple[Pattern, ...]
 
-    def matches(self, text: str) -> bool:
-        if self.everything or text in self.exact or (self.prefixes and text.startswith(self.prefixes)):
+    def matches(self, text: str, work: Work) -> bool:
+        """Does one match. Raises `work.Exhausted`."""
+        if self.everything or text in self.exact:
             return True
-        return bool(self.others) and any(other(text) for other in self.others)
+        size = len(text)
+        for length, group in self.prefixes:
+            if length > size:
+                break
+            work.spend(2 + (length >> 6))
+            if text[:length] in group:
+                return True
+        for length, group in self.suffixes:
+            if length > size:
+                break
+            work.spend(2 + (length >> 6))
+            if text[size - length :] in group:
+                return True
+        for part in self.inner:
+            length = len(part)
+            if length > size:
+                break
+            work.spend(4 + (size * min(length, 128) >> 7))
+            if part in text:
+                return True
+        for other in self.others:  # noqa: SIM110 - a generator would cost more than the tries
+            if other.matches(text, work):
+                return True
+        return False
 
 
 def any_of(patterns: Iterable[Sequence[Piece]]) -> AnyOf:
+    return gathered(map(pattern, patterns))
+
+
+def gathered(patterns: Iterable[Pattern]) -> AnyOf:
+    """The patterns as one; what is said twice is tried once."""
     everything = False
     exact: set[str] = set()
     prefixes: set[str] = set()
-    others: list[Matcher] = []
-    for pieces in patterns:
-        runs = _runs(pieces)
-        texts = ["".join(run) for run in runs]
-        if any(_ONE in run for run in runs) or len(texts) > 2 or (len(texts) == 2 and texts[1]):
-            others.append(matcher(pieces))
-        elif len(texts) == 1:
-            exact.add(texts[0])
-        elif texts[0]:
-            prefixes.add(texts[0])
-        else:
-            everything = True
-    return AnyOf(everything, frozenset(exact), tuple(sorted(prefixes)), tuple(others))
+    suffixes: set[str] = set()
+    inner: set[str] = set()
+    others: dict[str, Pattern] = {}
+    for each in patterns:
+        match each.literal:
+            case (text,):
+                exact.add(text)
+            case ("", ""):
+                everything = True
+            case (text, ""):
+                prefixes.add(text)
+            case ("", text):
+                suffixes.add(text)
+            case ("", text, ""):
+                inner.add(text)
+            case _:
+                others[each.spelling] = each
+    return AnyOf(
+        everything,
+        frozenset(exact),
+        _by_size(prefixes),
+        _by_size(suffixes),
+        tuple(sorted(inner, key=len)),
+        tuple(others.values()),
+    )
+
+
+def _by_size(texts: set[str]) -> BySize:
+    if not texts:
+        return ()
+    groups: dict[int, set[str]] = {}
+    for text in texts:
+        groups.setdefault(len(text), set()).add(text)
+    return tuple((length, frozenset(groups[length])) for length in sorted(groups))
