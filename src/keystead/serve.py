@@ -4,16 +4,15 @@
       worker       root key -> hierarchy -> store, journal -> snapshot, committer, dispatch -> entrance -> sockets
 
 Guarantees: nothing is served before the journal and the store are open and what a crash left in the outbox is
-journalled; SIGTERM answers what has begun, then makes the journal durable, then ends. May import everything; nobody
-imports it but the command that starts it."""
+journalled; SIGTERM answers what has begun, then makes the journal durable, then ends. A journal directory that is
+taken away under the server is reported until it is back, and the server is not ready meanwhile; what it does until
+then is written where the directory went. May import everything; nobody imports it but the command that starts it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import resource
 import signal
 import socket
 import sys
@@ -21,12 +20,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import uvloop
 
 from keystead.audit import find
 from keystead.audit.counted import Counted
+from keystead.audit.findings import Anchor
 from keystead.audit.heads import Heads
 from keystead.audit.journal import Journal
 from keystead.audit.seals import Seals
@@ -38,13 +39,15 @@ from keystead.http.connections import Connections
 from keystead.http.entrance import Entrance, Scope
 from keystead.http.tls import Certificate, TlsError
 from keystead.model.awsjson import Codec
-from keystead.services import commit, founding
+from keystead.process import allow_many_connections
+from keystead.services import anchoring, commit, founding
 from keystead.services.dispatch import Dispatch
 from keystead.services.epochs import Epochs
 from keystead.services.facts import Snapshot
 from keystead.services.identifiers import RequestIds
 from keystead.services.kms.operations import KMS
 from keystead.services.kms.sweep import Sweep
+from keystead.store import files
 from keystead.store.interface import StoreError
 from keystead.store.sqlite import SqliteStore
 from keystead.supervisor import EXIT_CANNOT_SERVE, Place, Supervisor
@@ -66,6 +69,44 @@ class Shared:
     epochs: Epochs
     heads: Heads
     listeners: tuple[tuple[socket.socket, ...], ...]
+    journal: JournalPlace
+
+
+class JournalMissing(Exception):
+    """The journal is not where the configuration says, or not the one that the store remembers; the text says what to
+    do."""
+
+
+class JournalPlace:
+    """The journal's directory as it was when the server started: by its device and inode, not by its name.
+
+    Made before the first fork, so that a worker that starts later does not take another directory for it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Make the directory unless it is there. Refuses with StoreError one that other users may read or write."""
+        self.directory = directory
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir(mode=0o700)
+            files.sync_directory(directory.parent)
+        files.check_directory(directory)
+        self._identity = self._found()
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self.directory.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def check(self) -> None:
+        """Refuses with JournalMissing when another directory stands there, or none."""
+        found = self._found()
+        if found is None or found != self._identity:
+            raise JournalMissing(
+                f"{self.directory} {'is gone' if found is None else 'is another directory'} since this server started. Records "
+                "go on in the one that was moved away: put that one back, or stop the server and see what was done to it."
+            )
 
 
 class Worker:
@@ -93,7 +134,14 @@ class Worker:
         self._store = unchecked.connect(hierarchy.row_mac)
         self._writing = unchecked.connect(hierarchy.row_mac)
         unchecked.close()
-        config.journal.mkdir(mode=0o700, exist_ok=True)
+        self._misplaced = False
+        self._look_for_journal()
+        remembered = lost = None
+        if number == 0:
+            # Before this start adds to the journal, so that only what was there is looked through.
+            remembered = anchoring.read(self._store, hierarchy)
+            lost = anchoring.missed(config.journal, hierarchy.audit_key, remembered)
+            self._report_missed(remembered, lost)
         self._journal = Journal(
             config.journal, number, hierarchy.audit_key, shared.heads, clock, random, loop=loop, report=report
         )
@@ -110,6 +158,11 @@ class Worker:
             new_id=new_id,
         )
         self._committer = commit.Committer(self._writing, self._journal, shared.epochs, number, loop)
+        self._anchoring = None
+        if remembered is not None and lost is not None:
+            self._anchoring = anchoring.Anchoring(
+                shared.heads, hierarchy, remembered, lost, clock, random, self._committer.afterwards
+            )
         self._snapshot = snapshot = Snapshot(
             self._store, shared.epochs, partial(founding.open_access_key, hierarchy), keys=config.cached_keys
         )
@@ -126,7 +179,7 @@ class Worker:
             clock,
             new_id,
             self._counted,
-            lambda: self.ready and not self._journal.refusing,
+            lambda: self.ready and not self._misplaced and not self._journal.refusing,
         )
         self._connections = Connections(
             entrance,
@@ -140,6 +193,11 @@ class Worker:
     async def recover(self) -> int:
         """Journal what a crash left between commit and journal. Returns how many records that were."""
         rows = self._writing.read(lambda reader: reader.outbox(100_000))
+        for row in commit.forged(rows) if self._number == 0 else ():
+            self._report(
+                f"row {row.seq} of the outbox was not written by Keystead: it is not journalled and left as evidence",
+                None,
+            )
         mine = commit.leftovers(rows, self._number, self._config.workers)
         if not mine:
             return 0
@@ -177,14 +235,41 @@ class Worker:
         self._journal.close()
         if self._seals is not None:
             self._seals.close()
+        if self._anchoring is not None:
+            try:
+                self._anchoring.close(self._writing)  # the committing thread has ended: nobody else uses it
+            except StoreError as error:
+                self._report("the last seal could not be noted in the store", error)
         self._writing.close()
         self._store.close()
 
     def _tick(self) -> None:
+        self._look_for_journal()
+        if self._anchoring is not None:
+            self._anchoring.tick()
         self._committer.tick()
         self._snapshot.refresh()  # so that an idle worker forgets the material of deleted keys too
         if self._tls is not None:
             self._tls.reload_if_changed()
+
+    def _look_for_journal(self) -> None:
+        try:
+            self._shared.journal.check()
+        except JournalMissing as error:
+            self._misplaced = True
+            self._report("the audit journal was taken away", error)
+        else:
+            self._misplaced = False
+
+    def _report_missed(self, remembered: anchoring.Remembered, lost: tuple[Anchor, ...]) -> None:
+        if remembered.damaged:
+            self._report("what the store remembers of the audit journal was damaged or removed", None)
+        if lost:
+            error = JournalMissing(
+                f"the store remembers seal {lost[-1]}, which {self._config.journal} does not hold: the journal was "
+                "emptied, replaced or rolled back. Put the right one back; `keystead audit verify` says so until then."
+            )
+            self._report("records are missing from the audit journal", error)
 
     async def _beat(self, seconds: float, action: Callable[[], object]) -> None:
         while True:
@@ -270,20 +355,6 @@ def _listeners(address: sockets.Address, workers: int) -> list[socket.socket]:
         ) from error
 
 
-def protect_memory() -> None:
-    """No core dumps: they would hold keys. prctl(2) also covers dump handlers behind a pipe, which ignore the limit."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        pr_set_dumpable = 4
-        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
-
-
-def allow_many_connections() -> None:
-    """Raise the limit on open files as far as the system lets us: a worker takes thousands of connections."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def work(
     config: Config,
     shared: Shared,
@@ -344,7 +415,14 @@ def serve(
 ) -> int:
     """Run the server until it is told to end; returns the exit status."""
     supervisor_slot = config.workers
-    shared = Shared(Epochs(config.workers + 1), Heads.shared(config.workers), listening.of_workers)
+    try:
+        place = JournalPlace(config.journal)
+    except (StoreError, OSError) as error:
+        report("this server cannot start", error)
+        listening.close()
+        listening.remove()
+        return EXIT_CANNOT_SERVE
+    shared = Shared(Epochs(config.workers + 1), Heads.shared(config.workers), listening.of_workers, place)
 
     def publish(_number: int) -> None:
         # A worker may have died between its commit and the publication of it. Nobody was told of that change, so that
@@ -370,4 +448,4 @@ def serve(
     return status
 
 
-__all__: Final = ["CannotListen", "Listening", "Shared", "Worker", "listen", "protect_memory", "serve"]
+__all__: Final = ["CannotListen", "Listening", "Shared", "Worker", "listen", "serve"]

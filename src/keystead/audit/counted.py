@@ -1,10 +1,12 @@
-"""Refusals that nobody waits for, counted: so many from here, of this kind, in this second.
+"""Refusals that nobody waits for, counted: so many from here, of this kind, in this time.
 
-Guarantees: one record per second for each (source or principal, code, operation), written to the journal without
-anybody waiting; at most ``capacity`` such rows are held, and a flood of more distinct sources ends in one row per
-code that says "other", still counted. Counts that the journal refused come with the next flush. No timer runs while
-nothing is counted. Does not guarantee that a count survives a crash: up to one second of refused, unauthenticated
-calls may go uncounted.
+Guarantees: one record for each row and interval, written to the journal without anybody waiting. Proved callers: a
+row for each (principal, source, code, operation) and second, at most ``capacity`` of them. Nobody in particular: a row
+for each (source, code) and ten seconds, at most ``unproved_capacity`` and one more that says "other", so that a flood
+without a credential costs a worker a few hundred bytes of journal a second, whatever its rate and however many
+addresses it has. All is counted. Counts that the journal refused come with the next flush. No timer runs while nothing
+is counted. Does not guarantee that a count survives a crash: up to ten seconds of refused, unauthenticated calls may
+go uncounted.
 """
 
 from __future__ import annotations
@@ -43,13 +45,64 @@ class _Tally:
     count: int
     first: float
     last: float
+    event_name: str  # of all that were counted, or "other"
+
+
+class _Rows:
+    """Rows of one interval; those beyond ``capacity`` end in rows of ``other``, of which there must be few."""
+
+    def __init__(
+        self,
+        capacity: int,
+        interval: float,
+        other: Callable[[_Row], _Row],
+        flush: Callable[[_Rows], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._capacity = capacity
+        self._interval = interval
+        self._other = other
+        self._flush = flush
+        self._loop = loop
+        self._rows: dict[_Row, _Tally] = {}
+        self._held = 0  # "other" not counted
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, row: _Row, tally: _Tally) -> None:
+        found = self._rows.get(row)
+        if found is None and row.source != OTHER:
+            if self._held < self._capacity:
+                self._held += 1
+            else:
+                row = self._other(row)
+                tally.event_name = OTHER
+                found = self._rows.get(row)
+        if found is None:
+            self._rows[row] = tally
+        else:
+            found.count += tally.count
+            found.first = min(found.first, tally.first)
+            found.last = max(found.last, tally.last)
+            if found.event_name != tally.event_name:
+                found.event_name = OTHER
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._interval, self._flush, self)
+
+    def take(self) -> dict[_Row, _Tally]:
+        """All rows; none are left."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        rows, self._rows = self._rows, {}
+        self._held = 0
+        return rows
 
 
 class Counted:
     """See the module. All methods are for the loop's thread.
 
     ``account`` and ``region`` stand in records of refusals that belong to no account; ``new_id`` makes an eventID;
-    ``interval`` is the time in seconds that one record covers.
+    ``interval`` and ``unproved_interval`` are the times in seconds that one record covers.
     """
 
     def __init__(
@@ -64,6 +117,8 @@ class Counted:
         loop: asyncio.AbstractEventLoop | None = None,
         capacity: int = 256,
         interval: float = 1.0,
+        unproved_capacity: int = 8,
+        unproved_interval: float = 10.0,
     ) -> None:
         self._journal = journal
         self._event_source = event_source
@@ -71,12 +126,10 @@ class Counted:
         self._region = region
         self._clock = clock
         self._new_id = new_id
-        self._loop = loop or asyncio.get_running_loop()
-        self._capacity = capacity
-        self._interval = interval
-        self._rows: dict[_Row, _Tally] = {}
-        self._held = [0, 0]  # rows by nobody in particular, rows by proved callers; "other" not counted
-        self._timer: asyncio.TimerHandle | None = None
+        loop = loop or asyncio.get_running_loop()
+        # Apart from each other: nobody unknown can push out a proved caller's rows.
+        self._proved = _Rows(capacity, interval, self._other_of_code, self._write, loop)
+        self._unproved = _Rows(unproved_capacity, unproved_interval, self._other, self._write, loop)
         self._closed = False
 
     def count(
@@ -90,48 +143,38 @@ class Counted:
         who: msgspec.Raw | None = None,
     ) -> None:
         """Count one refusal. ``who`` is `record.identity` of a proved caller (a throttled one, say) and ``account``
-        its account; without it the refusal is counted by ``source`` alone."""
+        its account; without it the refusal is counted by ``source`` and ``error_code`` alone, and the record names the
+        operation only if it was always the same."""
+        now = self._clock()
+        name = event_name[:_LONGEST]
         row = _Row(
             source[:_LONGEST],
             error_code[:_LONGEST],
-            event_name[:_LONGEST],
+            "" if who is None else name,
             (region or self._region)[:_LONGEST],
             account or self._account,
             None if who is None else bytes(who),
         )
-        now = self._clock()
-        self._add(row, _Tally(1, now, now))
+        rows = self._unproved if who is None else self._proved
+        rows.add(row, _Tally(1, now, now, name))
 
-    def _add(self, row: _Row, tally: _Tally) -> None:
-        found = self._rows.get(row)
-        if found is None:
-            # Proved callers have room of their own: nobody unknown can push them out.
-            proved = row.who is not None
-            if self._held[proved] < self._capacity:
-                self._held[proved] += 1
-            else:
-                row = _Row(OTHER, row.error_code, OTHER, self._region, self._account, None)
-                found = self._rows.get(row)
-        if found is None:
-            self._rows[row] = tally
-        else:
-            found.count += tally.count
-            found.first = min(found.first, tally.first)
-            found.last = max(found.last, tally.last)
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._interval, self.flush)
+    def _other(self, _row: _Row) -> _Row:
+        """One row for all codes: whoever sends anything can choose among many."""
+        return _Row(OTHER, OTHER, OTHER, self._region, self._account, None)
+
+    def _other_of_code(self, row: _Row) -> _Row:
+        return _Row(OTHER, row.error_code, OTHER, self._region, self._account, None)
 
     def flush(self) -> None:
         """Hand everything counted to the journal now."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        rows, self._rows = self._rows, {}
-        self._held = [0, 0]
-        for row, tally in rows.items():
+        self._write(self._proved)
+        self._write(self._unproved)
+
+    def _write(self, rows: _Rows) -> None:
+        for row, tally in rows.take().items():
             line = record.counted(
                 event_source=self._event_source,
-                event_name=row.event_name,
+                event_name=tally.event_name,
                 region=row.region,
                 account=row.account,
                 who=None if row.who is None else msgspec.Raw(row.who),
@@ -142,11 +185,11 @@ class Counted:
                 last=tally.last,
                 event_id=self._new_id(),
             )
-            self._journal.append(line, partial(self._written, row, tally))
+            self._journal.append(line, partial(self._written, rows, row, tally))
 
-    def _written(self, row: _Row, tally: _Tally, error: BaseException | None) -> None:
+    def _written(self, rows: _Rows, row: _Row, tally: _Tally, error: BaseException | None) -> None:
         if error is not None and not self._closed:
-            self._add(row, tally)
+            rows.add(row, tally)
 
     def close(self) -> None:
         """Flush for the last time; what the journal refuses now is lost. To be called before the journal is closed."""

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     RENAMED = "renamed"
     COPIED = "copied"
     UNREADABLE = "unreadable"
+    ANCHOR_DAMAGED = "anchor damaged"
 
     UNSEALED_TAIL = "unsealed tail"
     TORN_TAIL = "torn tail"

@@ -46,7 +46,8 @@ _HARM = {
 
 def verify(directory: Path, key_for: KeyFor, *, also: Sequence[Path] = (), anchors: Sequence[Anchor] = ()) -> Report:
     """Verify the journal in ``directory`` and its fallback directories ``also`` together. ``anchors`` are seals that
-    were noted elsewhere. Raises OSError if a directory cannot be listed."""
+    were noted elsewhere. A directory that is not there holds nothing, and what others say of it is missing. Raises
+    OSError if one cannot be listed."""
     return _Verification((directory, *also), key_for, anchors).report()
 
 
@@ -120,7 +121,11 @@ class _Verification:
     def _list(self) -> None:
         """Take in files that were not there before."""
         for directory in self._directories:
-            for path in sorted(directory.iterdir()):
+            try:
+                paths = sorted(directory.iterdir())
+            except FileNotFoundError:
+                continue
+            for path in paths:
                 if path in self._known or path.is_dir():
                     continue
                 self._known[path] = file = self._identify(path)

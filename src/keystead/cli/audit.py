@@ -1,19 +1,21 @@
-"""``keystead audit``: prove that the journal is whole."""
+"""``keystead audit``: prove that the journal is whole, and that it is the one which the store remembers."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from keystead.audit import verify as verification
-from keystead.audit.findings import Report
+from keystead.audit.findings import Finding, Kind, Report
 from keystead.cli import options, setup
 from keystead.cli.say import NO, OK, data, fail, tell
 from keystead.crypto.rootkey.slots import RootKeyClosed
-from keystead.services import founding
+from keystead.services import anchoring, founding
+
+DAMAGED: Final = "what the store remembers of the journal was changed or removed; it cannot tell whether all is there"
 
 
 @click.group()
@@ -32,6 +34,7 @@ def audit() -> None:
 def verify(config_file: Path | None, as_json: bool, **given: Any) -> None:
     """Walk the chains and seals of the journal and name the first bad record of each segment.
 
+    The store remembers the newest seal, so a journal that was emptied, replaced or rolled back by itself is not whole.
     The root key must open, for the keys of the chains hang below it. A running server may go on writing meanwhile.
     """
     config = options.load(config_file, **given)
@@ -40,11 +43,24 @@ def verify(config_file: Path | None, as_json: bool, **given: Any) -> None:
             hierarchy = founding.open_hierarchy(store, setup.opened_by(config, store))
         except RootKeyClosed as error:
             fail(str(error), NO)
-    report = verification.verify(config.journal, hierarchy.audit_key)
+        # Before the journal: a server that runs seals first and has the store remember the seal afterwards.
+        remembered = anchoring.read(store, hierarchy)
+    try:
+        report = verification.verify(config.journal, hierarchy.audit_key, anchors=remembered.anchors)
+    except OSError as error:
+        fail(f"The journal {config.journal} cannot be read: {error.strerror or error}.")
+    lost = anchoring.missed(config.journal, hierarchy.audit_key, remembered)
+    if remembered.damaged:
+        report.findings.append(Finding(Kind.ANCHOR_DAMAGED, config.store, 0, None, DAMAGED))
     if as_json:
         data(_as_json(report))
     else:
         _show(report)
+    if lost:
+        tell(
+            f"The store remembers a seal that {config.journal} does not hold: the journal was emptied, replaced or "
+            "rolled back. Look for the directory that was moved away, and put it back."
+        )
     sys.exit(OK if report.intact else NO)
 
 

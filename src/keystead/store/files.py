@@ -24,7 +24,7 @@ def create(path: Path) -> None:
     directory = path.parent
     try:
         directory.mkdir(mode=0o700)
-        _sync_directory(directory.parent)
+        sync_directory(directory.parent)
     except FileExistsError:
         pass
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def create(path: Path) -> None:
         pass  # another process was quicker; it made the same
     finally:
         Path(name).unlink()
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def check(path: Path) -> None:
@@ -62,6 +62,7 @@ def check(path: Path) -> None:
 
 
 def check_directory(directory: Path) -> None:
+    """Refuse, with a sentence that says what to do, a directory that others may read or change."""
     try:
         found = directory.stat()
     except FileNotFoundError:
@@ -80,7 +81,8 @@ def _check_access(path: Path, found: os.stat_result, mode: str) -> None:
         raise StoreUnusable(f"{path} is open to other users: make it private with chmod {mode} {path}")
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make durable which files the directory names. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
