@@ -88,7 +88,9 @@ def test_killed_workers_lose_nothing_they_acknowledged(tmp_path: Path) -> None:
         assert head is not None
         finding = tails.get(f"segment-{head.name}.jsonl")
         assert finding is None or finding.sequence > head.sequence
-    linked = [world.bodies(path)[0]["previous"] for path in world.files(tmp_path, "segment")]
+    # A worker may have been killed between making a file and writing its header.
+    bodies = [world.bodies(path) for path in world.files(tmp_path, "segment")]
+    linked = [body[0]["previous"] for body in bodies if body]
     assert sum(link is not None for link in linked) >= 6
 
 

@@ -234,8 +234,8 @@ def lines(path: Path) -> list[bytes]:
 
 
 def bodies(path: Path) -> list[dict[str, Any]]:
-    """The JSON of each line, read without the code under test."""
-    return [json.loads(raw.split(b" ", 2)[2]) for raw in path.read_bytes().split(b"\n") if raw]
+    """The JSON of each whole line, read without the code under test."""
+    return [json.loads(raw.split(b" ", 2)[2]) for raw in path.read_bytes().split(b"\n")[:-1]]
 
 
 def events(directory: Path) -> list[str]:
