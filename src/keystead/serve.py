@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import uvloop
 
@@ -34,9 +34,9 @@ from keystead.audit.seals import Seals
 from keystead.config import Config
 from keystead.crypto.rootkey.custodian import Custodian
 from keystead.crypto.rootkey.slots import RootKeyClosed
-from keystead.http import sockets
 from keystead.http.connections import Connections
 from keystead.http.entrance import Entrance, Scope
+from keystead.http.listening import CannotListen, Listening, listen
 from keystead.http.tls import Certificate, TlsError
 from keystead.model.awsjson import Codec
 from keystead.process import allow_many_connections
@@ -280,81 +280,6 @@ class Worker:
                 self._report("housekeeping failed and is tried again", error)
 
 
-class CannotListen(Exception):
-    """An address cannot or must not be listened on; the text says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """The listening sockets of each worker, where they answer, and what the operator should be told about it."""
-
-    of_workers: tuple[tuple[socket.socket, ...], ...]
-    endpoints: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    def close(self) -> None:
-        """Let go of what this process holds: from now on only workers take connections."""
-        for of_worker in self.of_workers:
-            for listener in of_worker:
-                listener.close()
-
-    def remove(self) -> None:
-        """After the end: remove the files of unix sockets."""
-        for endpoint in self.endpoints:
-            if endpoint.startswith("unix:"):
-                sockets.remove(sockets.parse(endpoint))
-
-
-def listen(config: Config) -> Listening:
-    """Open the sockets of all workers. They are opened before the workers are there and outlive them, so that a
-    connection which waits for a worker that died is taken by the next. Refuses with CannotListen.
-
-    Plain HTTP is for this machine: elsewhere plaintexts would travel readable, so that must be asked for by name.
-    """
-    secure = config.tls_certificate is not None
-    warnings: list[str] = []
-    every: list[list[socket.socket]] = []
-    for text in config.listen:
-        try:
-            address = sockets.parse(text)
-        except ValueError as error:
-            raise CannotListen(f"--listen: {error}") from error
-        if not (address.is_loopback or secure):
-            if not config.insecure_http:
-                raise CannotListen(
-                    f"{address} can be reached by other machines, and without TLS they could read every plaintext and "
-                    "data key. Make a certificate with `keystead tls init`, or listen on 127.0.0.1, or say "
-                    "--insecure-http if something before it does TLS."
-                )
-            warnings.append(
-                f"{address} serves plain HTTP to other machines (--insecure-http): plaintexts and data keys travel "
-                "readable."
-            )
-        every.append(_listeners(address, config.workers))
-    scheme = "https" if secure else "http"
-    bound = [sockets.bound(of_address[0]) for of_address in every]
-    endpoints = [str(one) if isinstance(one, sockets.UnixAddress) else f"{scheme}://{one}" for one in bound]
-    return Listening(tuple(zip(*every, strict=True)), tuple(endpoints), tuple(warnings))
-
-
-def _listeners(address: sockets.Address, workers: int) -> list[socket.socket]:
-    """One listening socket for each worker; a unix socket is one that all share."""
-    try:
-        if isinstance(address, sockets.UnixAddress):
-            return [sockets.listening(address)] * workers
-        if address.port:
-            # With SO_REUSEPORT the kernel would let a second server of the same user share the port unnoticed.
-            sockets.listening(address).close()
-        first = sockets.listening(address, reuse_port=True)
-        same = sockets.bound(first)
-        return [first, *(sockets.listening(same, reuse_port=True) for _ in range(workers - 1))]
-    except OSError as error:
-        raise CannotListen(
-            f"Cannot listen on {address}: {error.strerror or error}. Is another server running there? Name another "
-            "address with --listen."
-        ) from error
-
-
 def work(
     config: Config,
     shared: Shared,
@@ -398,6 +323,29 @@ async def _work(
     os.write(place.ready, bytes([place.number]))
     await worker.run(end)
     return 0
+
+
+def try_out(config: Config, custodians: list[Custodian], fail: Callable[[str, int], NoReturn]) -> None:
+    """See in a process of its own, which ends at once, whether a worker could start: root key and certificate. What is
+    wrong is said once, as a sentence, by ``fail``; the parent itself never opens the root key."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if config.tls_certificate is not None and config.tls_key is not None:
+                Certificate(config.tls_certificate, config.tls_key, lambda _sentence: None)
+            with contextlib.closing(SqliteStore.open(config.store, None, create=False)) as store:
+                founding.open_hierarchy(store, custodians)
+        except (RootKeyClosed, founding.NotFounded, StoreError, TlsError, OSError) as error:
+            os.write(writing, str(error).encode()[:4096])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        sentence = told.read().decode(errors="replace")
+    os.waitpid(child, 0)
+    if sentence:
+        fail(sentence, EXIT_CANNOT_SERVE)
 
 
 def last_change(config: Config) -> int:

@@ -1,6 +1,8 @@
 """The journal: acknowledged means durable, in order, on the loop's thread; what fails is given up, what waits is
 not."""
 
+# length: one journal in one world; each test is a way in which its disk or its loop behaves
+
 from __future__ import annotations
 
 import asyncio

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from keystead.audit import verify as verification
-from keystead.audit.findings import Finding, Kind, Report
+from keystead.audit.findings import Anchor, Finding, Kind, Report
 from keystead.cli import options, setup
 from keystead.cli.say import NO, OK, data, fail, tell
 from keystead.crypto.rootkey.slots import RootKeyClosed
@@ -25,28 +25,34 @@ def audit() -> None:
     \b
     keystead audit verify            walk every chain and every seal; exit status 1 names what was changed
     keystead audit verify --json     the same for a program
+    keystead audit verify --seal …   prove that a journal still holds the seal you kept elsewhere
     """
 
 
 @audit.command("verify")
 @options.places
+@click.option("--seal", "kept", multiple=True, help="A newest seal that an earlier run printed and you kept elsewhere.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-def verify(config_file: Path | None, as_json: bool, **given: Any) -> None:
+def verify(config_file: Path | None, kept: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Walk the chains and seals of the journal and name the first bad record of each segment.
 
     The store remembers the newest seal, so a journal that was emptied, replaced or rolled back by itself is not whole.
     The root key must open, for the keys of the chains hang below it. A running server may go on writing meanwhile.
     """
+    try:
+        seals = [Anchor.parse(text) for text in kept]
+    except ValueError as error:
+        fail(f"--seal takes what `keystead audit verify` prints as the newest seal: {error}")
     config = options.load(config_file, **given)
     with setup.store_of(config) as store:
         try:
             hierarchy = founding.open_hierarchy(store, setup.opened_by(config, store))
         except RootKeyClosed as error:
-            fail(str(error), NO)
+            fail(str(error))
         # Before the journal: a server that runs seals first and has the store remember the seal afterwards.
         remembered = anchoring.read(store, hierarchy)
     try:
-        report = verification.verify(config.journal, hierarchy.audit_key, anchors=remembered.anchors)
+        report = verification.verify(config.journal, hierarchy.audit_key, anchors=[*remembered.anchors, *seals])
     except OSError as error:
         fail(f"The journal {config.journal} cannot be read: {error.strerror or error}.")
     lost = anchoring.missed(config.journal, hierarchy.audit_key, remembered)

@@ -60,6 +60,11 @@ def dev(listen: str, as_json: bool) -> None:
         try:
             listening = server.listen(config)
         except server.CannotListen as error:
+            if "--insecure-http" in str(error):
+                fail(
+                    f"{listen} can be reached by other machines, and everybody knows the credentials of `keystead dev`. "
+                    "Use a loopback address."
+                )
             fail(str(error))
         [endpoint] = listening.endpoints
 
@@ -73,7 +78,7 @@ def dev(listen: str, as_json: bool) -> None:
             tell()
             tell(
                 f"  export AWS_ENDPOINT_URL_KMS={endpoint} AWS_ACCESS_KEY_ID={ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={SECRET} "
-                "AWS_REGION=us-east-1"
+                "AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1"
             )
             tell()
 

@@ -52,12 +52,12 @@ def custodians(config: Config, kinds: frozenset[str]) -> list[Custodian]:
     """Those who may open the root key. ``kinds`` are the slots there are; a passphrase is asked for only if nothing
     else can open one."""
     able: list[Custodian] = []
-    if "file" in kinds and config.root_key.exists():
-        able.append(CustodianFile(config.root_key))
+    if "file" in kinds:
+        able.append(CustodianFile(config.root_key))  # also when it is not there: the refusal then names it
     if "passphrase" in kinds:
         if config.passphrase_file is not None:
             able.append(Passphrase(read_passphrase(config.passphrase_file)))
-        elif not able and sys.stdin.isatty():
+        elif not config.root_key.exists() and sys.stdin.isatty():
             able.append(Passphrase(getpass.getpass("Passphrase of the root key: ").encode()))
     return able
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from keystead.cli import options, profile, setup
+from keystead.cli import note, options, profile, setup
 from keystead.cli.say import data, fail, log, tell
 from keystead.config import Config
 from keystead.lock import Lock, NotLocked
@@ -54,11 +55,13 @@ def serve(config_file: Path | None, listen: tuple[str, ...], as_json: bool, **gi
     with setup.store_of(config) as store:
         custodians = setup.opened_by(config, store)
         account = store.read(lambda reader: reader.accounts())[0]
-    tcp = [endpoint for endpoint in listening.endpoints if not endpoint.startswith("unix:")]
-    if tcp and config.profile.exists():
-        profile.point(config.profile, tcp[0], _authority(config))
+    server.try_out(config, custodians, fail)
 
     def announce() -> None:
+        tcp = [endpoint for endpoint in listening.endpoints if not endpoint.startswith("unix:")]
+        if tcp and config.profile.exists():
+            profile.point(config.profile, tcp[0], _authority(config))
+        note.write(config.data, listening.endpoints, _authority(config))
         if as_json:
             endpoints = list(listening.endpoints)
             data(
@@ -82,14 +85,17 @@ def _banner(config: Config, endpoints: tuple[str, ...], account: str) -> None:
     tell()
     tell(f"Keystead answers on {', '.join(endpoints)} with {config.workers} worker{'s' if config.workers > 1 else ''}.")
     tell(f"account      {account}")
-    tell(f"credentials  {config.profile}")
     if not config.profile.exists():
+        return
+    tell(f"credentials  {config.profile}")
+    if all(endpoint.startswith("unix:") for endpoint in endpoints):
+        tell("AWS clients speak TCP: give them an address with another --listen, or put a proxy before the socket.")
         return
     tell()
     tell("In another terminal, from this directory:" if _needs_cli() else "In another terminal:")
     tell()
     path = 'make aws-cli && export PATH="$PWD/.venv-clients/bin:$PATH" ' if _needs_cli() else "export "
-    tell(f"  {path}AWS_CONFIG_FILE={config.profile.absolute()} AWS_PROFILE=keystead")
+    tell(f"  {path}AWS_CONFIG_FILE={shlex.quote(str(config.profile.absolute()))} AWS_PROFILE=keystead")
     tell(
         "  KEY=$(aws kms create-key --description 'my first key' --query KeyMetadata.KeyId --output text) && echo $KEY"
     )

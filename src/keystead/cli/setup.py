@@ -19,7 +19,7 @@ from keystead.crypto.rootkey.custodian import Custodian, CustodianRefused
 from keystead.crypto.rootkey.file import CustodianFile
 from keystead.crypto.rootkey.passphrase import Passphrase
 from keystead.crypto.rootkey.slots import RootKeyClosed
-from keystead.services import founding
+from keystead.services import founding, identifiers
 from keystead.store.interface import StoreError
 from keystead.store.sqlite import SqliteStore
 
@@ -64,12 +64,20 @@ def found(config: Config, *, account: str | None = None, passphrase: bool = Fals
             f"The profile file {config.profile} exists and may hold credentials in use. Move it away, or name another with --profile."
         )
     custodian = _custodian(config, passphrase=passphrase)
-    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    credentials = identifiers.access_key_id(os.urandom), identifiers.secret_access_key(os.urandom)
     try:
-        made = founding.found(config.store, custodian, time.time(), os.urandom, account=account)
-    except (CustodianRefused, StoreError, founding.AlreadyFounded) as error:
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # First, since the secret is kept nowhere else in the clear: a store whose credentials were lost serves nobody.
+        profile.write(config.profile, *credentials, config.default_region)
+    except OSError as error:
+        fail(f"{error.filename} cannot be written: {error.strerror}. Nothing was made.")
+    try:
+        made = founding.found(
+            config.store, custodian, time.time(), os.urandom, account=account, credentials=credentials
+        )
+    except (CustodianRefused, StoreError, founding.AlreadyFounded, OSError) as error:
+        config.profile.unlink(missing_ok=True)
         fail(str(error))
-    profile.write(config.profile, made.access_key_id, made.secret, config.default_region)
     tell(f"store        {config.data}")
     tell(
         f"root key     {'a passphrase' if passphrase else config.root_key}   keep a copy of it somewhere safe and apart from the store"
@@ -88,21 +96,24 @@ def founding_done(config: Config) -> bool:
 
 def _custodian(config: Config, *, passphrase: bool) -> Custodian:
     if passphrase:
-        return Passphrase(_new_passphrase(config.passphrase_file))
+        return Passphrase(_new_passphrase(config.passphrase_file, "--passphrase-file"))
     if config.root_key.exists():
         fail(
             f"The root key file {config.root_key} exists and may belong to another store. Move it away if it does not, or name another "
             "with --root-key."
         )
-    config.root_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        config.root_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{error.filename} cannot be written: {error.strerror}. Name another place with --root-key.")
     return CustodianFile(config.root_key)
 
 
-def _new_passphrase(file: Path | None) -> bytes:
+def _new_passphrase(file: Path | None, option: str) -> bytes:
     if file is not None:
         return options.read_passphrase(file)
     if not sys.stdin.isatty():
-        fail("There is no terminal to ask for a passphrase on: give it with --passphrase-file.")
+        fail(f"There is no terminal to ask for a passphrase on: give it in a file with {option}.")
     first = getpass.getpass("New passphrase: ")
     if first != getpass.getpass("The same again: "):
         fail("The two are not the same. Nothing was changed.")
@@ -163,13 +174,18 @@ def add_custodian(
         if new_file is not None:
             if new_file.exists():
                 fail(f"{new_file} exists; a custodian file is always made new.")
+            if config.data.resolve() in new_file.resolve().parents:
+                fail(
+                    f"{new_file} lies inside the data directory {config.data}: whoever copies the directory would have "
+                    "both. Put it elsewhere."
+                )
             new = CustodianFile(new_file)
         else:
-            new = Passphrase(_new_passphrase(new_passphrase_file))
+            new = Passphrase(_new_passphrase(new_passphrase_file, "--new-passphrase-file"))
         try:
             number = founding.add_slot(store, able, new, os.urandom)
         except (RootKeyClosed, CustodianRefused, StoreError) as error:
-            fail(str(error), 1)
+            fail(str(error))
     tell(f"slot {number} ({new.kind}) opens the root key from now on")
 
 
@@ -187,7 +203,7 @@ def remove_custodian(config_file: Path | None, slot: int, **given: Any) -> None:
             founding.remove_slot(store, slot, opened_by(config, store))
         except (founding.LastSlot, RootKeyClosed) as error:
             fail(str(error), 1)
-    tell(f"slot {slot} is gone")
+    tell(f"slot {slot} is gone; if it was a file, that file opens nothing here any more and can be destroyed")
 
 
 def opened_by(config: Config, store: SqliteStore) -> list[Custodian]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import sys
 import urllib.parse
-from configparser import ConfigParser
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from keystead.cli import options, profile, setup
+from keystead.cli import note, options, setup
 from keystead.cli.say import NO, OK, data, tell
 from keystead.config import Config
 
@@ -76,7 +76,7 @@ def status(config_file: Path | None, as_json: bool, **given: Any) -> None:
 
 
 def _look(config: Config) -> _Status:
-    endpoint, authority = _noted(config.profile)
+    endpoint, authority = note.read(config.data)
     answers = endpoint is not None and _answers(endpoint, authority)
     if not setup.founding_done(config):
         return _Status(False, endpoint, answers, [], [], [])
@@ -107,20 +107,25 @@ def _tls_warnings(certificate: Path, key: Path) -> list[str]:
     return [*key_file_warnings(key), *validity_warnings(certificate, time.time())]
 
 
-def _noted(path: Path) -> tuple[str | None, str | None]:
-    """Endpoint and authority as the last start of the server noted them in the profile."""
-    noted = ConfigParser(interpolation=None)
-    noted.read(path)
-    section = f"profile {profile.NAME}"
-    if section not in noted:
-        return None, None
-    return noted[section].get("endpoint_url"), noted[section].get("ca_bundle")
+class _Local(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(_PATIENCE)
+        self.sock.connect(self._path)
 
 
 def _answers(endpoint: str, authority: str | None) -> bool:
     parts = urllib.parse.urlsplit(endpoint)
     connection: http.client.HTTPConnection
-    if parts.scheme == "https":
+    if endpoint.startswith("unix:"):
+        connection = _Local(endpoint.removeprefix("unix:"))
+    elif parts.scheme == "https":
         import ssl
 
         trust = ssl.create_default_context(cafile=authority)
