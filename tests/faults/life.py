@@ -15,7 +15,7 @@ class Life:
     """``faults`` are planted in every server of this life but the last, which is as it is."""
 
     def __init__(self, start: Start, *faults: str, clients: int = 6, seed: int = 1) -> None:
-        self.server = start("quick", *faults)
+        self.server = start("quick", "anchors-often", *faults)
         self.chance = random.Random(seed)
         self._up = True
         self.load = Load(clients, self._port, running.signer(self.server), seed)

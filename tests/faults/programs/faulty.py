@@ -42,6 +42,15 @@ def clock(value: str) -> None:
     time.time = lambda: real() + float(file.read_text())
 
 
+def anchors_often(_value: str) -> None:
+    """The store remembers the newest seal as soon as there is one."""
+    from keystead import serve
+    from keystead.services import anchoring
+
+    anchoring.EVERY = 0.0  # type: ignore[misc]
+    serve.TICK = 0.1  # type: ignore[misc]
+
+
 def sweep(value: str) -> None:
     """Seconds between two looks for keys to delete."""
     from keystead import serve
@@ -322,6 +331,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
         clock,
         quick,
         die,
+        anchors_often,
         sweep,
         slow_journal,
         late_epoch,
