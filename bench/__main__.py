@@ -32,40 +32,40 @@ def main() -> None:
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("Two cores are needed: one for the server and one for the load generator.")
     described = machine.description()
-    rounds: dict[str, list[Round]] = {report.EMPTY: []}
+    rounds: dict[str, list[Round]] = {report.BARE: [], report.EMPTY: []}
     with tempfile.TemporaryDirectory(prefix="keystead-bench-", dir=options.directory) as home:
-        empty, empty_endpoint = _empty()
+        handlers = {report.BARE: _handler("bench.bare"), report.EMPTY: _handler("bench.empty")}
         try:
             with Server(Path(home), workers=1) as server:
                 kms = server.client()
                 bodies = requests.bodies(kms, kms.create_key(Description="bench")["KeyMetadata"]["KeyId"])
                 rounds |= {operation: [] for operation in bodies}
                 pin(server.pid, SERVER_CORE)
-                pin(empty.pid, SERVER_CORE)
+                for process, _ in handlers.values():
+                    pin(process.pid, SERVER_CORE)
                 for number in range(-1, options.rounds):  # the first round warms up and is not counted
-                    for what in rounds:
-                        endpoint = empty_endpoint if what == report.EMPTY else server.endpoint
-                        make = bodies["Encrypt" if what == report.EMPTY else what]
-                        operation = "Encrypt" if what == report.EMPTY else what
-                        signed = [
-                            requests.signed(endpoint, server.keys(), operation, make(n))
-                            for n in range(requests.DIFFERENT)
-                        ]
-                        script = requests.script(Path(home) / "load.lua", signed)
-                        measured = load(
-                            script,
-                            endpoint,
-                            empty.pid if what == report.EMPTY else server.pid,
-                            seconds=options.seconds,
-                            connections=options.connections,
-                            core=CLIENT_CORE,
+                    for what, measured in rounds.items():
+                        process, endpoint = handlers.get(what, (server.process, server.endpoint))
+                        assert process is not None
+                        operation = what if what in bodies else "Encrypt"
+                        script = requests.script(
+                            Path(home) / "load.lua",
+                            [
+                                requests.signed(endpoint, server.keys(), operation, bodies[operation](n))
+                                for n in range(requests.DIFFERENT)
+                            ],
+                        )
+                        seconds, connections = options.seconds, options.connections
+                        found = load(
+                            script, endpoint, process.pid, seconds=seconds, connections=connections, core=CLIENT_CORE
                         )
                         if number >= 0:
-                            rounds[what].append(measured)
-                        _progress(number, options.rounds, what, measured)
+                            measured.append(found)
+                        _progress(number, options.rounds, what, found)
         finally:
-            empty.send_signal(signal.SIGTERM)
-            empty.wait(10)
+            for process, _ in handlers.values():
+                process.send_signal(signal.SIGTERM)
+                process.wait(10)
     settings = (
         f"One worker pinned to core {SERVER_CORE}, wrk on core {CLIENT_CORE} with {options.connections} keep-alive "
         f"connections, {options.seconds:g} s a round, {requests.DIFFERENT} different pre-signed requests of "
@@ -86,8 +86,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _empty() -> tuple[subprocess.Popen[str], str]:
-    process = subprocess.Popen([sys.executable, "-m", "bench.empty"], stdout=subprocess.PIPE, text=True)
+def _handler(module: str) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, f"http://{process.stdout.readline().strip()}"
 

@@ -33,6 +33,9 @@ class Limits:
     """Bodies that have begun and not ended, all connections of the process together; beyond it 503."""
     in_flight: int = 64
     """Pipelined requests given to the application and not yet written; beyond it nothing more is read."""
+    requests_per_turn: int = 8
+    """Pipelined requests given to the application in one turn of the event loop; the next ones wait, unread, until
+    every other connection has had its turn. What others may wait for one connection is the time these take."""
     write_buffer_bytes: int = 64 * 1024
     """Answers the peer has not taken; beyond it nothing more is read and ``write_seconds`` runs."""
     connections: int = 4096

@@ -3,11 +3,14 @@
 Guarantees: every request that was delivered is answered once, answers leave in the order of their requests, and
 answers that are ready together leave in one write. An application that raises costs its request a 500, not the
 connection. A peer that sends too slowly, does not read, or sends what is not HTTP is answered where that is possible
-and then closed, within the times of `Limits`. Does not guarantee that an application answers; it has as long as it
-likes.
+and then closed, within the times of `Limits`. However much a peer sends at once, in one turn of the loop at most one
+slice of it is parsed and at most `Limits.requests_per_turn` requests are handed over, so that all connections take
+turns. Does not guarantee that an application answers; it has as long as it likes.
 
 Not thread-safe: everything here happens on the loop's thread, `Reply.send` too.
 """
+
+# length: one state machine, whose every entry must be seen to keep the same promises
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from .connections import Connections
 
 _SLICE: Final = 16 * 1024
-"""Bytes parsed before looking again whether the application and the peer keep up."""
+"""Bytes parsed in one turn of the loop, before others have theirs."""
 
 
 class Reply:
@@ -109,10 +112,11 @@ class Protocol(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._held: memoryview | None = None  # received, not yet parsed
         self._timed: int | None = None  # the phase `read_by` was set for
+        self._left = 0.0  # of that phase's time, when `read_by` was put off
         self._reading = True  # the transport delivers
         self._stuffed = False  # the write buffer is full
         self._advancing = False
-        self._turn = False  # `_take_turn` is due
+        self._turn = False  # `_take_turn` is due, and nothing is done before
         self._refusing = False  # the last reply is ours
         self._draining = False
         self._eof = False
@@ -146,11 +150,14 @@ class Protocol(asyncio.Protocol):
         if self._finished or reader.ended:
             self._unread = True
             return
-        if self._held is None and len(data) <= _SLICE:
+        if self._held is None and len(data) <= _SLICE and not reader.requests:
             reader.feed(data)
         else:
             self._held = memoryview(data if self._held is None else bytes(self._held) + data)
-        self._advance()
+        if self._turn:
+            self._read_on()  # libuv reads the same socket up to 32 times in one turn, unless it is stopped
+        else:
+            self._advance()
 
     def eof_received(self) -> bool:
         """The peer sends no more. It may still read: what it asked before is answered, except under TLS, where both
@@ -187,8 +194,7 @@ class Protocol(asyncio.Protocol):
     def answered(self, reply: Reply) -> None:
         """``reply`` was sent. All that is ready by the end of this turn of the loop is written together."""
         if not self._advancing and not self._turn and self._replies[0] is reply:
-            self._turn = True
-            self._loop.call_soon(self._take_turn)
+            self._await_turn()
 
     def expire(self, now: float) -> None:
         """``read_by`` or ``write_by`` has come."""
@@ -230,50 +236,60 @@ class Protocol(asyncio.Protocol):
 
     # --- the way of a request -----------------------------------------------------------------------------------------
 
+    def _await_turn(self) -> None:
+        self._turn = True
+        self._loop.call_soon(self._take_turn)
+
     def _take_turn(self) -> None:
         self._turn = False
         self._advance()
 
     def _advance(self) -> None:
-        """Do all that can be done now: hand over requests, write answers, parse what is held, then say whether to read
-        on."""
-        if self._advancing or self._finished:
+        """Do what can be done in this turn: hand over requests, parse a slice of what is held, write answers; then say
+        whether to read on. For the rest there is another turn, before which nothing calls us to more."""
+        if self._turn or self._advancing or self._finished:
             return
-        reader, replies, most = self._reader, self._replies, self._limits.in_flight
-        requests = reader.requests
+        reader, replies, limits = self._reader, self._replies, self._limits
+        requests, most, left = reader.requests, limits.in_flight, limits.requests_per_turn
+        unparsed = self._held
+        out: list[bytes] = []
         self._advancing = True
         try:
-            while True:
-                out: list[bytes] = []
-                over = self._collect(out) if replies else False
-                while requests and not self._stuffed and len(replies) + len(out) < most:
+            over = self._collect(out) if replies else False
+            while left and not self._stuffed and len(replies) + len(out) < most:
+                if requests:
+                    left -= 1
                     self._hand_over(requests)
                     if replies[0].sent:
                         over = self._collect(out)
-                if reader.refused is not None and not requests and not self._refusing:
-                    self._refuse(reader.refused)
-                    over = self._collect(out)
-                if out:
-                    self._write(out)
-                if over:
-                    self._finish()
-                    return
-                if self._stuffed or len(replies) >= most:
+                elif unparsed is not None:
+                    self._parse_held(unparsed)
+                    unparsed = None  # one slice
+                else:
                     break
-                if not requests:
-                    if self._held is None:
-                        break
-                    self._parse_held(self._held)
+            if reader.refused is not None and not requests and not self._refusing:
+                self._refuse(reader.refused)
+                over = self._collect(out)
+            if out:
+                self._write(out)
+            if over:
+                self._finish()
+                return
         finally:
             self._advancing = False
-        if reader.continues and not replies and not requests:
-            reader.continues = False
-            self._write([answers.CONTINUE])
-        if self._eof:
-            if not replies and not requests and self._held is None:
-                self.close()
-            return
-        self._read_on()
+        if requests or self._held is not None:
+            if not self._stuffed and len(replies) < most:
+                self._await_turn()
+        elif not replies:
+            if self._eof or (self._draining and reader.phase == IDLE):  # the last answer did not know that it was
+                self._finished = True
+                self._finish()
+                return
+            if reader.continues:
+                reader.continues = False
+                self._write([answers.CONTINUE])
+        if not self._eof:
+            self._read_on()
 
     def _hand_over(self, requests: deque[tuple[Request, int]]) -> None:
         request, flags = requests.popleft()
@@ -369,7 +385,11 @@ class Protocol(asyncio.Protocol):
                 transport.resume_reading()
             else:
                 transport.pause_reading()
-        if not reading or (phase == IDLE and self._replies):
+        if not reading:
+            if self.read_by < inf:  # put off, not begun again: else a peer could win time by sending much at once
+                self._left = self.read_by - self._connections.monotonic()
+                self.read_by = inf
+        elif phase == IDLE and self._replies:
             self._timed = None
             self.read_by = inf
         elif phase != self._timed:
@@ -380,6 +400,8 @@ class Protocol(asyncio.Protocol):
             )
             self.since = self._connections.monotonic()
             self.read_by = self.since + seconds
+        elif self.read_by == inf:
+            self.read_by = self._connections.monotonic() + self._left
 
 
 def _peer(transport: asyncio.BaseTransport) -> str:

@@ -44,7 +44,7 @@ SHORT = st.text(alphabet="ab*?:", max_size=5)
 TEXTS = st.one_of(
     SHORT, SHORT, st.lists(st.sampled_from(["a", "*", "b?", *VARIABLES]), min_size=1, max_size=3).map("".join)
 )
-ARN_PARTS = st.sampled_from(["a", "b", "*", "?", "a*", "*b", "", "ab"])
+ARN_PARTS = st.sampled_from(["*", "*", "*", "?*", "a", "b", "?", "a*", "*b", "", "ab"])
 ARNS = st.one_of(
     st.just("*"),
     st.lists(ARN_PARTS, min_size=4, max_size=4).flatmap(
@@ -120,8 +120,8 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    name = draw(st.sampled_from(sorted(OPERATORS)))
+def cases(draw: st.DrawFn, operator: str | None = None) -> Case:
+    name = operator or draw(st.sampled_from(sorted(OPERATORS)))
     literals, values = next(both for start, both in KINDS.items() if name.startswith(start))
     return Case(
         draw(st.sampled_from(["", "ForAllValues:", "ForAnyValue:"])),
@@ -147,7 +147,7 @@ def test_the_cases_reach_every_answer() -> None:
         find(cases(), lambda case, answer=answer: case.defined() is answer, settings=SEARCH)  # type: ignore[misc]
 
 
-SEARCH = settings(LAW, max_examples=5000, database=None, phases=[Phase.generate])
+SEARCH = settings(LAW, max_examples=5000, database=None, phases=[Phase.generate], derandomize=True)
 
 
 def _least_instead_of_greatest(literals: Any) -> alternatives.Match:
@@ -176,7 +176,7 @@ def test_a_planted_fault_is_found(name: str, fault: Any, monkeypatch: pytest.Mon
         "keystead.domain.policy.conditions.OPERATORS",
         {**OPERATORS, name: OPERATORS[name]._replace(gather=fault)},
     )
-    find(cases(), lambda case: case.name == name and case.compiled() != case.defined(), settings=SEARCH)
+    find(cases(name), lambda case: case.compiled() != case.defined(), settings=SEARCH)
 
 
 def test_a_literal_after_one_that_cannot_be_settled_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

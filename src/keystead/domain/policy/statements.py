@@ -7,7 +7,6 @@ record.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,7 +17,7 @@ from keystead.domain.policy.facts import Context
 from keystead.domain.policy.principals import Named, Principals
 from keystead.domain.policy.variables import Ambiguous, Template
 from keystead.domain.policy.wildcard import AnyOf, pattern, price
-from keystead.domain.policy.work import Exhausted, Work
+from keystead.domain.policy.work import UNBOUNDED, Exhausted, Work
 
 # How many actions a policy remembers its statements for: more than there are operations, and a bound all the same.
 _ACTIONS_KEPT: Final = 256
@@ -107,7 +106,7 @@ class Statement:
         The work is that of one short name against the statement's own patterns, once per policy and action (see
         `Policy.speaking_of`): it needs no bound.
         """
-        return self.actions.matches(action, Work(sys.maxsize)) is not self.other_actions
+        return self.actions.matches(action, Work(UNBOUNDED)) is not self.other_actions
 
     def applies(self, resource: str, context: Context) -> bool:
         """Do resource and conditions match. What cannot be settled, or would cost more than a call may, counts for a Deny and

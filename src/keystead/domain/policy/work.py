@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 LIMIT: Final = 200_000
+UNBOUNDED: Final = 1 << 60  # for what is bounded by the size of one statement
 
 
 class Exhausted(Exception):
