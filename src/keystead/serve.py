@@ -8,6 +8,8 @@ journalled; SIGTERM answers what has begun, then makes the journal durable, then
 taken away under the server is reported until it is back, and the server is not ready meanwhile; what it does until
 then is written where the directory went. May import everything; nobody imports it but the command that starts it."""
 
+# length: the composition root names every part of a worker once, in the order in which it is made
+
 from __future__ import annotations
 
 import asyncio
@@ -142,10 +144,18 @@ class Worker:
             remembered = anchoring.read(self._store, hierarchy)
             lost = anchoring.missed(config.journal, hierarchy.audit_key, remembered)
             self._report_missed(remembered, lost)
+        self._seals: Seals | None = None
         self._journal = Journal(
-            config.journal, number, hierarchy.audit_key, shared.heads, clock, random, loop=loop, report=report
+            config.journal,
+            number,
+            hierarchy.audit_key,
+            shared.heads,
+            clock,
+            random,
+            loop=loop,
+            report=report,
+            turned=self._segment_ended,
         )
-        self._seals = None
         if number == 0:
             self._seals = Seals(config.journal, hierarchy.audit_key, shared.heads, clock, random)
         new_id = RequestIds(random)
@@ -189,6 +199,11 @@ class Worker:
         self._tls = None
         if config.tls_certificate is not None and config.tls_key is not None:
             self._tls = Certificate(config.tls_certificate, config.tls_key, lambda sentence: report(sentence, None))
+
+    def _segment_ended(self) -> None:
+        """A segment that has ended is sealed at once, not with the next second. Other workers' are, with the next."""
+        if self._seals is not None:
+            self._seals.poke()
 
     async def recover(self) -> int:
         """Journal what a crash left between commit and journal. Returns how many records that were."""
