@@ -6,7 +6,8 @@
 Guarantees: nothing is served before the journal and the store are open and what a crash left in the outbox is
 journalled; SIGTERM answers what has begun, then makes the journal durable, then ends. A journal directory that is
 taken away under the server is reported until it is back, and the server is not ready meanwhile; calls go on, and are
-recorded in the files that are open, wherever the directory went. May import everything; nobody imports it but the command that starts it."""
+recorded in the files that are open, wherever the directory went. May import everything; nobody imports it but the
+command that starts it."""
 
 # length: the composition root names every part of a worker once, in the order in which it is made
 
