@@ -194,7 +194,8 @@ class Protocol(asyncio.Protocol):
     def answered(self, reply: Reply) -> None:
         """``reply`` was sent. All that is ready by the end of this turn of the loop is written together."""
         if not self._advancing and not self._turn and self._replies[0] is reply:
-            self._await_turn()
+            self._turn = True
+            self._loop.call_soon(self._take_turn)
 
     def expire(self, now: float) -> None:
         """``read_by`` or ``write_by`` has come."""
@@ -237,6 +238,7 @@ class Protocol(asyncio.Protocol):
     # --- the way of a request -----------------------------------------------------------------------------------------
 
     def _await_turn(self) -> None:
+        """There is more to do now than one turn allows."""
         self._turn = True
         self._loop.call_soon(self._take_turn)
 
@@ -256,7 +258,7 @@ class Protocol(asyncio.Protocol):
         self._advancing = True
         try:
             over = self._collect(out) if replies else False
-            while left and not self._stuffed and len(replies) + len(out) < most:
+            while (requests or unparsed is not None) and left and not self._stuffed and len(replies) + len(out) < most:
                 if requests:
                     left -= 1
                     self._hand_over(requests)
@@ -265,8 +267,6 @@ class Protocol(asyncio.Protocol):
                 elif unparsed is not None:
                     self._parse_held(unparsed)
                     unparsed = None  # one slice
-                else:
-                    break
             if reader.refused is not None and not requests and not self._refusing:
                 self._refuse(reader.refused)
                 over = self._collect(out)
