@@ -219,6 +219,7 @@ ROOM = POLICY_SIZE - 600
 NAMES = ["".join(each) for each in itertools.product(string.ascii_letters + string.digits + "-_", repeat=2)][:4000]
 MANY_PAIRS = Facts(caller=caller(), key=KEY, encryption_context=dict.fromkeys(NAMES, ""))
 MANY_NUMBERS = Facts(caller=caller(), key=KEY, encryption_context={str(at): "" for at in range(2000)})
+MANY_ARNS = Facts(caller=caller(), key=KEY, encryption_context={f"arn:a:a:::{each}": "" for each in NAMES[:600]})
 MANY_ADDRESSES = Facts(caller=caller(), key=KEY, encryption_context={f"::{at:x}a": "" for at in range(1500)})
 LONG = Facts(
     caller=caller(), key=KEY, encryption_context={"a": "a" * 8190}, request_tags=[("a", "a" * 8190)], tag_keys=NAMES
@@ -269,7 +270,7 @@ SHAPES: dict[str, tuple[list[dict[str, Any]], Facts]] = {
     "suffixes": (one("ForAnyValue:StringLike", MULTIVALUED, "*~%"), MANY_PAIRS),
     "exact texts": (one("ForAnyValue:StringEquals", MULTIVALUED, "%~"), MANY_PAIRS),
     "folded texts": (one("ForAnyValue:StringEqualsIgnoreCase", MULTIVALUED, "%~"), MANY_PAIRS),
-    "ARN resources": (one("ForAnyValue:ArnLike", MULTIVALUED, "arn:*:*:*:*:%~?"), MANY_PAIRS),
+    "ARN resources": (one("ForAnyValue:ArnLike", MULTIVALUED, "arn:*:*:*:*:?%~?"), MANY_ARNS),
     "numbers": (deny({"ForAnyValue:NumericLessThan": {MULTIVALUED: [-each for each in range(4500)]}}), MANY_NUMBERS),
     "networks": (
         deny({"ForAnyValue:IpAddress": {MULTIVALUED: [f"11.{at % 256}.0.0/{8 + at % 25}" for at in range(1500)]}}),
@@ -448,6 +449,22 @@ def test_realistic_policies_are_far_from_the_bound() -> None:
     )
     assert cost(key_policy(ALLOWED, everyday), facts) < LIMIT // 100
     assert cost(key_policy(ALLOWED, *[everyday] * 30), facts) < LIMIT // 2
+    hundred = Facts(caller=caller(), key=KEY, encryption_context={f"name-of-a-pair-{at:05}": "" for at in range(100)})
+    for shape, share in (("StringLike", 3), ("StringEquals", 6)):
+        many = {f"ForAnyValue:{shape}": {MULTIVALUED: [f"team-{at}-*" for at in range(500)]}}
+        assert (
+            cost(key_policy(ALLOWED, *[statement("Deny", Principal="*", Condition=many)] * 50), hundred)
+            < LIMIT // share
+        )
+    for name, tries in (("n*-{}-*", 150), ("n*-{}-?", 38)):
+        tried = [
+            statement(
+                "Deny",
+                Principal="*",
+                Condition={"ForAnyValue:StringLike": {MULTIVALUED: [name.format(at) for at in range(tries)]}},
+            )
+        ]
+        assert cost(key_policy(ALLOWED, *tried), hundred) <= LIMIT
     lists = {"ForAnyValue:StringLike": {"aws:TagKeys": [f"team-{at}-*" for at in range(1000)]}}
     assert cost(key_policy(ALLOWED, *[statement("Deny", Principal="*", Condition=lists)] * 20), facts) < LIMIT // 4
 
