@@ -109,8 +109,8 @@ class Statement:
         return self.actions.matches(action, Work(UNBOUNDED)) is not self.other_actions
 
     def applies(self, resource: str, context: Context) -> bool:
-        """Do resource and conditions match. What cannot be settled, or would cost more than a call may, counts for a Deny and
-        against an Allow.
+        """Do resource and conditions match. What cannot be settled, or would cost more than a call may, counts
+        for a Deny and against an Allow.
         """
         try:
             if not self.everywhere and not self.resources.covers(resource, context, deny=self.deny):

@@ -8,8 +8,8 @@ the policies alone: finding the statements that speak of a principal and an acti
 A unit is about 0.1 microseconds, so that `LIMIT` units are some twenty to thirty milliseconds. Fifty statements that
 each compare a hundred values with a list of prefixes of any length use a third of it, with exact texts a sixth. What
 meets it is trying patterns one by one that only their middle tells apart: about 15,000 tries of a pattern of several
-stars, or 4,000 of one with question marks, against values of twenty characters. That takes, say, eighty such patterns in a
-policy and fifty such values in one request.
+stars, or 4,000 of one with question marks, against values of twenty characters. That takes, say, eighty such
+patterns in a policy and fifty such values in one request.
 """
 
 from __future__ import annotations
