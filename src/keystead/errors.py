@@ -154,10 +154,6 @@ def invalid_key_usage(message: str) -> Refusal:
     return Refusal("InvalidKeyUsageException", message)
 
 
-def unsupported_operation(message: str | None = None) -> Refusal:
-    return Refusal("UnsupportedOperationException", message)
-
-
 def incorrect_key() -> Refusal:
     return Refusal(
         "IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation."

@@ -245,19 +245,23 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        self._tick()
-        self._committer.close()
-        self._counted.close()
-        self._journal.close()
-        if self._seals is not None:
-            self._seals.close()
-        if self._anchoring is not None:
+        """End every part, in this order; one that fails is reported and does not keep the next from its end."""
+        for part in (
+            self._tick,
+            self._committer.close,
+            self._counted.close,
+            self._journal.close,
+            None if self._seals is None else self._seals.close,
+            # The committing thread has ended: nobody else uses its handle.
+            None if self._anchoring is None else partial(self._anchoring.close, self._writing),
+            self._writing.close,
+            self._store.close,
+        ):
             try:
-                self._anchoring.close(self._writing)  # the committing thread has ended: nobody else uses it
-            except StoreError as error:
-                self._report("the last seal could not be noted in the store", error)
-        self._writing.close()
-        self._store.close()
+                if part is not None:
+                    part()
+            except Exception as error:
+                self._report("a part of the worker could not be ended in order", error)
 
     def _tick(self) -> None:
         self._look_for_journal()

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
-#: A worker that ends with this status is not replaced: it said why it cannot serve, and trying again would not help.
+#: A worker that ends with this status before the server has served is not replaced: it said why it cannot, and trying again
+#: would not help. Once all have served, the reason is one that may pass (a full disk, say), and it is replaced like any other.
 EXIT_CANNOT_SERVE: Final = 78
 
 # Seconds before the n-th replacement of a worker that keeps dying young; a worker is grown up after _GROWN_UP seconds.
@@ -68,6 +69,7 @@ class Supervisor:
     drain: float = 30.0
     _crew: list[_Worker] = field(default_factory=list)
     _ending: bool = False
+    _served: bool = False
     _status: int = 0
 
     def run(self) -> int:
@@ -131,6 +133,7 @@ class Supervisor:
             for number in os.read(ready, 512):
                 self._crew[number].ready = True
             if not before and all(worker.ready for worker in self._crew):
+                self._served = True
                 self.all_ready()
 
     def _reap(self) -> None:
@@ -145,7 +148,7 @@ class Supervisor:
         pid, worker.pid = worker.pid, 0
         if self._ending:
             return
-        if code == EXIT_CANNOT_SERVE:
+        if code == EXIT_CANNOT_SERVE and not self._served:
             self._ending, self._status = True, code
             return
         now = time.monotonic()

@@ -268,22 +268,6 @@ def test_files_behind_a_link_that_is_swapped_are_noticed(files: Files, tmp_path:
     assert held.reload_if_changed()
 
 
-def test_watching_takes_a_new_pair_by_itself(files: Files) -> None:
-    said: list[str] = []
-    held = tls.Certificate(files.server, files.server_key, said.append)
-
-    async def watch() -> None:
-        watching = asyncio.create_task(held.watch(0.01))
-        authority.renew(files.directory, [], time.time(), os.urandom)
-        while not any("New connections" in sentence for sentence in said):
-            await asyncio.sleep(0.01)
-        watching.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await watching
-
-    asyncio.run(asyncio.wait_for(watch(), 10))
-
-
 # --- the files --------------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ too open is told, not refused, since secret stores mount files like that.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 import stat
@@ -120,12 +119,6 @@ class Certificate:
         """`reload` when a file is not the one that was last read. Two files replaced one after the other fail once
         between."""
         return self._stamps != self._look() and self.reload()
-
-    async def watch(self, seconds: float) -> None:
-        """Look every ``seconds`` until cancelled."""
-        while True:
-            await asyncio.sleep(seconds)
-            self.reload_if_changed()
 
     def warnings(self, now: float) -> list[str]:
         """Sentences for the operator about what works and should not stay so; ``now`` is epoch seconds."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from keystead.domain.key import Key
 from keystead.store.interface import Transaction
 
 #: Kinds of the change log: what a worker must forget when it reads the row.
@@ -42,3 +43,13 @@ class Change:
             write(transaction)
         for touch in self.touches:
             transaction.log_change(touch.kind, touch.account, touch.region, touch.subject)
+
+
+def touch(key: Key) -> Touch:
+    """That this key is not what it was."""
+    return Touch(KEY, key.account, key.region, key.key_id)
+
+
+def keep(key: Key, answer: Any = None) -> Change:
+    """The key's row as it is to be from now on."""
+    return Change(answer, (lambda transaction: transaction.put_key(key),), (touch(key),))

@@ -98,9 +98,8 @@ class Dispatch:
                     partial(self._again, arrival, row, request), partial(self._committed, arrival, request)
                 )
                 return
-            body = arrival.codec.encode(
-                answer
-            )  # 7, before the wait: what cannot be encoded must not be audited as given
+            # 7, before the wait: what cannot be encoded must not be audited as given
+            body = arrival.codec.encode(answer)
         except Exception as error:
             self._refuse(arrival, request, error)
             return

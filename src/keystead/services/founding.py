@@ -49,25 +49,8 @@ def is_founded(store: Path) -> bool:
     """Whether a store was founded at this path."""
     if not store.exists():
         return False
-    with _opened(store) as opened:
+    with SqliteStore.open(store, None, create=False) as opened:
         return opened.read(lambda reader: reader.meta(FOUNDED)) is not None
-
-
-class _Closing:
-    """A store that is closed at the end of a with statement."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self.store = store
-
-    def __enter__(self) -> SqliteStore:
-        return self.store
-
-    def __exit__(self, *_: object) -> None:
-        self.store.close()
-
-
-def _opened(path: Path, *, create: bool = False) -> _Closing:
-    return _Closing(SqliteStore.open(path, None, create=create))
 
 
 def found(
@@ -91,7 +74,7 @@ def found(
     account = account or identifiers.account_id(random)
     access_key_id, secret = credentials or (identifiers.access_key_id(random), identifiers.secret_access_key(random))
     slot = slots.create(root, custodian, 1, random)
-    with _opened(path, create=True) as opened:
+    with SqliteStore.open(path, None, create=True) as opened:
         store = opened.connect(hierarchy.row_mac)
         try:
             store.transact(

@@ -42,7 +42,8 @@ def _check_name(name: str) -> None:
         raise errors.validation(f"{name} contains invalid characters for an alias")
 
 
-def _target(call: Call[CreateAliasRequest] | Call[UpdateAliasRequest], text: str) -> None:
+def _check_target(text: str) -> None:
+    """Refuse an alias where a key is meant."""
     if text.startswith(ALIAS_PREFIX) or (text.startswith("arn:") and ":alias/" in text):
         raise errors.validation("Aliases must refer to keys. Not aliases")
 
@@ -52,7 +53,7 @@ def _touches(name: str, *keys: Key) -> tuple[Touch, ...]:
     first = keys[0]
     return (
         Touch(change.ALIAS, first.account, first.region, name),
-        *(Touch(change.KEY, key.account, key.region, key.key_id) for key in keys),
+        *(change.touch(key) for key in keys),
     )
 
 
@@ -60,7 +61,7 @@ def _touches(name: str, *keys: Key) -> tuple[Touch, ...]:
 def create_alias(call: Call[CreateAliasRequest]) -> Change:
     name, account, region = call.request.alias_name, call.caller.account, call.caller.region
     _check_name(name)
-    _target(call, call.request.target_key_id)
+    _check_target(call.request.target_key_id)
     call.permit_alias("kms:CreateAlias", name)
     key = call.key(call.request.target_key_id)
     if call.facts.alias(account, region, name) is not None:
@@ -82,7 +83,7 @@ def _check_room(call: Call[CreateAliasRequest] | Call[UpdateAliasRequest], key: 
 def update_alias(call: Call[UpdateAliasRequest]) -> Change:
     name = call.request.alias_name
     _check_name(name)
-    _target(call, call.request.target_key_id)
+    _check_target(call.request.target_key_id)
     call.permit_alias("kms:UpdateAlias", name)
     found = _existing(call, name)
     old = call.key(found.key_id, states=States.ANY)

@@ -18,9 +18,9 @@ from keystead.model.generated.kms import (
     ScheduleKeyDeletionRequest,
     ScheduleKeyDeletionResponse,
 )
+from keystead.services import change
 from keystead.services.call import Call
 from keystead.services.change import Change
-from keystead.services.kms.keys import touched
 from keystead.services.table import operation
 
 
@@ -44,7 +44,7 @@ def schedule_key_deletion(call: Call[ScheduleKeyDeletionRequest]) -> Change:
         key_state=pending.state.value,
         pending_window_in_days=days,
     )
-    return Change(answer, (lambda transaction: transaction.put_key(pending),), touched(key))
+    return change.keep(pending, answer)
 
 
 def _check_window(days: int) -> None:
@@ -66,6 +66,4 @@ def _check_window(days: int) -> None:
 def cancel_key_deletion(call: Call[CancelKeyDeletionRequest]) -> Change:
     key = call.key(call.request.key_id)
     kept = replace(key, state=KeyState.DISABLED, deletion_date=None)
-    return Change(
-        CancelKeyDeletionResponse(key_id=key.arn), (lambda transaction: transaction.put_key(kept),), touched(key)
-    )
+    return change.keep(kept, CancelKeyDeletionResponse(key_id=key.arn))

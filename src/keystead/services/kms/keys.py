@@ -28,7 +28,7 @@ from keystead.model.generated.kms import (
 )
 from keystead.services import change
 from keystead.services.call import Call
-from keystead.services.change import Change, Touch
+from keystead.services.change import Change
 from keystead.services.kms.policies import check_policy
 from keystead.services.kms.tags import check_tags
 from keystead.services.table import operation
@@ -55,10 +55,6 @@ def metadata(key: Key) -> KeyMetadata:
         multi_region=key.multi_region,
         current_key_material_id=key.material_id,
     )
-
-
-def touched(key: Key) -> tuple[Touch, ...]:
-    return (Touch(change.KEY, key.account, key.region, key.key_id),)
 
 
 @operation(
@@ -123,7 +119,7 @@ def create_key(call: Call[CreateKeyRequest]) -> Change:
     return Change(
         CreateKeyResponse(key_metadata=metadata(key)),
         (lambda transaction: transaction.put_key(key), *writes),
-        touched(key),
+        (change.touch(key),),
     )
 
 
@@ -184,12 +180,10 @@ def disable_key(call: Call[DisableKeyRequest]) -> Change:
 def _switch(key: Key, state: KeyState) -> Change:
     if key.state is state:
         return Change(None)
-    switched = replace(key, state=state)
-    return Change(None, (lambda transaction: transaction.put_key(switched),), touched(key))
+    return change.keep(replace(key, state=state))
 
 
 @operation("UpdateKeyDescription", states=States.EDIT, mutates=True, logged={"key_id": None, "description": None})
 def update_key_description(call: Call[UpdateKeyDescriptionRequest]) -> Change:
     key = call.key(call.request.key_id)
-    described = replace(key, description=call.request.description)
-    return Change(None, (lambda transaction: transaction.put_key(described),), touched(key))
+    return change.keep(replace(key, description=call.request.description))

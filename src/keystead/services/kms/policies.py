@@ -21,7 +21,7 @@ from keystead.model.generated.kms import (
 )
 from keystead.services import change
 from keystead.services.call import Call
-from keystead.services.change import Change, Touch
+from keystead.services.change import Change
 from keystead.services.table import operation
 from keystead.store.interface import Reader
 
@@ -81,9 +81,4 @@ def put_key_policy(call: Call[PutKeyPolicyRequest]) -> Change:
     if request.policy_name not in {None, DEFAULT}:
         raise errors.no_such_policy()
     check_policy(call, request.policy, key.arn, bypass=bypass)
-    governed = replace(key, policy=request.policy)
-    return Change(
-        None,
-        (lambda transaction: transaction.put_key(governed),),
-        (Touch(change.KEY, key.account, key.region, key.key_id),),
-    )
+    return change.keep(replace(key, policy=request.policy))

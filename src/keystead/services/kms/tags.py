@@ -20,7 +20,7 @@ from keystead.model.generated.kms import (
 )
 from keystead.services import change
 from keystead.services.call import Call
-from keystead.services.change import Change, Touch
+from keystead.services.change import Change
 from keystead.services.table import operation
 
 Tags = tuple[tuple[str, str], ...]
@@ -57,12 +57,7 @@ def _retag(key: Key, tags: Tags) -> Change:
         raise errors.tag("Too many tags")
     if tags == key.tags:
         return Change(None)
-    tagged = replace(key, tags=tags)
-    return Change(
-        None,
-        (lambda transaction: transaction.put_key(tagged),),
-        (Touch(change.KEY, key.account, key.region, key.key_id),),
-    )
+    return change.keep(replace(key, tags=tags))
 
 
 @operation("ListResourceTags", logged={"key_id": None, "limit": None, "marker": None})
