@@ -1,7 +1,9 @@
 """What a key is: its facts, without its material.
 
 Everything here is an immutable value. Material exists only as bytes that are wrapped under another key
-(`WrappedMaterial`); the one place that unwraps them is the gate in `services.call`."""
+(`WrappedMaterial`); the one place that unwraps them is the gate in `services.call`. What is known of a material
+beside its bytes is a `Material`, which stays when the bytes of an imported one are deleted. Times are seconds since
+the epoch."""
 
 from __future__ import annotations
 
@@ -24,13 +26,37 @@ class KeyState(StrEnum):
     UPDATING = "Updating"
 
 
+class MaterialState(StrEnum):
+    """KeyMaterialState as ListKeyRotations shows it."""
+
+    CURRENT = "CURRENT"
+    NON_CURRENT = "NON_CURRENT"
+    PENDING_ROTATION = "PENDING_ROTATION"
+    PENDING_MULTI_REGION_IMPORT_AND_ROTATION = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+
+
+class RotationType(StrEnum):
+    AUTOMATIC = "AUTOMATIC"
+    ON_DEMAND = "ON_DEMAND"
+
+
+class ExpirationModel(StrEnum):
+    EXPIRES = "KEY_MATERIAL_EXPIRES"
+    DOES_NOT_EXPIRE = "KEY_MATERIAL_DOES_NOT_EXPIRE"
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One KMS key of one account in one region.
 
-    Times are seconds since the epoch. ``ref`` is the opaque 16-byte name by which ciphertexts refer to this key; it
-    tells nothing about the key. ``material_id`` names the current material (64 hex digits). ``tags`` are in the order
-    they were given."""
+    ``ref`` is the opaque 16-byte name by which ciphertexts refer to this key; it tells nothing about the key. Related
+    multi-Region keys share it, with the key id and the ids of their material, so within one region it is unique.
+    ``material_id`` names the current material (64 hex digits). ``tags`` are in the order they were given.
+
+    ``primary_region`` is where the primary of a multi-Region key is, None for a single-Region key.
+    ``rotation_period_days`` is None while automatic rotation is off; ``next_rotation`` is when it is due.
+    ``expiration_model`` and ``valid_to`` are of imported keys: the earliest moment at which a material in use expires.
+    ``pending_window_days`` is the waiting period of a primary key that waits for its replicas to go."""
 
     account: str
     region: str
@@ -48,6 +74,12 @@ class Key:
     deletion_date: float | None = None
     multi_region: bool = False
     tags: tuple[tuple[str, str], ...] = ()
+    primary_region: str | None = None
+    rotation_period_days: int | None = None
+    next_rotation: float | None = None
+    expiration_model: ExpirationModel | None = None
+    valid_to: float | None = None
+    pending_window_days: int | None = None
     arn: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +95,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """A name for a key. ``name`` carries its ``alias/`` prefix; times are seconds since the epoch."""
+    """A name for a key. ``name`` carries its ``alias/`` prefix."""
 
     account: str
     region: str
@@ -75,6 +107,42 @@ class Alias:
     @property
     def arn(self) -> str:
         return arn.alias_arn(self.region, self.account, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is known of one version of a key's material; ``version`` counts from 1.
+
+    ``present`` is False when the bytes of an imported material have been deleted or have expired (PENDING_IMPORT):
+    there is no `WrappedMaterial` then. ``rotation_date`` and ``rotation_type`` say how it became current; the first
+    material of a key has neither. ``expiration_model``, ``valid_to`` and ``description`` are of imported material."""
+
+    account: str
+    region: str
+    key_id: str
+    material_id: str
+    version: int
+    state: MaterialState
+    present: bool
+    created: float
+    rotation_date: float | None = None
+    rotation_type: RotationType | None = None
+    expiration_model: ExpirationModel | None = None
+    valid_to: float | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastUse:
+    """The last successful cryptographic operation with a key (GetKeyLastUsage)."""
+
+    account: str
+    region: str
+    key_id: str
+    operation: str
+    at: float
+    event_id: str
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
