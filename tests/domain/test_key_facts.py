@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keystead import errors
@@ -174,6 +174,7 @@ def test_a_marker_is_read_back_for_its_own_list_only(parts: list[str], other: li
 
 
 @given(st.binary(max_size=80))
+@example(b"\x95\xa8\x00\x00\x00\x00\x00\x00\x00\x80")
 def test_bytes_that_are_no_marker_are_refused(data: bytes) -> None:
     with pytest.raises(errors.Refusal):
         pages.decode(data, "ListKeys", ACCOUNT, REGION, "")

@@ -34,7 +34,7 @@ def decode(data: bytes, operation: str, account: str, region: str, question: str
     """The item after which the list continues. Refuses a marker of another list with InvalidMarkerException."""
     try:
         marker = msgspec.msgpack.decode(data, type=Marker)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the second: a text that is not UTF-8
         raise errors.invalid_marker() from error
     if (marker.operation, marker.account, marker.region, marker.question) != (operation, account, region, question):
         raise errors.invalid_marker()
