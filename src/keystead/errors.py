@@ -39,9 +39,11 @@ def unknown_operation() -> Refusal:
     return Refusal("UnknownOperationException")
 
 
-def not_offered(what: str) -> Refusal:
-    """An operation or member of the pinned model that this version does not offer: refused by name, never swallowed."""
-    return Refusal("UnsupportedOperationException", f"{what} is not offered by this version of Keystead.")
+def not_offered(what: str, reason: str | None = None) -> Refusal:
+    """An operation, member or value of the pinned model that this version does not offer: refused by name, never
+    swallowed. ``reason`` completes the sentence after "since"."""
+    since = "" if reason is None else f", since {reason}"
+    return Refusal("UnsupportedOperationException", f"{what} is not offered by this version of Keystead{since}.")
 
 
 def serialization(message: str | None = None) -> Refusal:
@@ -163,6 +165,47 @@ def incorrect_key() -> Refusal:
 def invalid_ciphertext() -> Refusal:
     """Every defect of a blob, and a wrong encryption context, is this one refusal without a text."""
     return Refusal("InvalidCiphertextException")
+
+
+# --- keys at work: sizes, algorithms, what does not verify
+# -----------------------------------------------------------------------------------------
+
+
+def algorithm_of_other_spec(algorithm: str, spec: str) -> Refusal:
+    return invalid_key_usage(f"Algorithm {algorithm} is incompatible with key spec {spec}.")
+
+
+def plaintext_too_long(algorithm: str, spec: str, longest: int) -> Refusal:
+    return validation(f"Algorithm {algorithm} and key spec {spec} cannot encrypt data larger than {longest} bytes.")
+
+
+def invalid_digest_length(algorithm: str) -> Refusal:
+    return validation(f"Digest is invalid length for algorithm {algorithm}.")
+
+
+def message_type_of_other_algorithm(message_type: str, algorithm: str) -> Refusal:
+    return validation(f"Message type {message_type} is incompatible with algorithm {algorithm}.")
+
+
+def message_type_of_other_spec(message_type: str, spec: str) -> Refusal:
+    return validation(f"Message type {message_type} is incompatible with key spec {spec}.")
+
+
+def invalid_kms_signature() -> Refusal:
+    return Refusal("KMSInvalidSignatureException")
+
+
+def invalid_kms_mac() -> Refusal:
+    return Refusal("KMSInvalidMacException")
+
+
+def invalid_peer_key() -> Refusal:
+    """A public key for DeriveSharedSecret that is none, or of another curve: AWS sends no text."""
+    return validation(None)
+
+
+# --- tokens, tags, limits, policies, permission
+# ----------------------------------------------------------------------------------------------------
 
 
 def invalid_grant_token() -> Refusal:

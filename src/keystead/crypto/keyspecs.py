@@ -1,8 +1,8 @@
 """THE table of key specs: what a spec may be used for, with which algorithms, and what its material is.
 
 Guarantees: a new spec of a known family is one row of `SPECS`; algorithm lists are in the order in which AWS shows
-them. Does not guarantee that AWS has no other specs: one that is not a row here is not offered and is refused by
-name.
+them; every KeySpec of the pinned model is a row of `SPECS` or, with a reason, of `NOT_OFFERED_SPECS`. Does not decide
+who may use a key.
 
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html
 """
@@ -15,14 +15,20 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from keystead import errors
+from keystead.crypto import ecc, mac, rsa
+from keystead.crypto.capabilities import Opened, PublicKey
 from keystead.crypto.ciphertext import MATERIAL_BYTES, PLAINTEXT_MAX
 from keystead.crypto.derivation import Random, draw
 
 
 class Family(StrEnum):
-    """Specs that one module serves: `symmetric`."""
+    """Specs that one module serves."""
 
     SYMMETRIC = "symmetric"
+    RSA = "rsa"
+    ECC = "ecc"
+    MAC = "mac"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +37,36 @@ class KeySpec:
 
     ``algorithms`` lists for each KeyUsage the spec allows the algorithms of a key with that usage.
     ``default_usage`` is the usage of a key made without naming one, None where AWS demands that it is named.
-    ``generate`` draws new material, ``material_bytes`` long, in the form in which it is wrapped. ``plaintext_max``
-    is the longest plaintext in bytes that an algorithm of the spec encrypts.
+    ``plaintext_max`` is the longest plaintext in bytes that an algorithm of the spec encrypts.
+
+    Material is what is wrapped and kept (docs/format.md §10). ``generate`` makes it anew; it may take seconds for
+    RSA, and where the library makes a key from randomness of its own, it takes none of the given. ``accept`` makes
+    it of what a caller imports, or refuses with InvalidCiphertextException; None where nothing can be imported.
+    ``public`` gives the public key of material, None for symmetric specs. ``opener`` is what `open` calls; the
+    `Sealer` of SYMMETRIC_DEFAULT is not among what it gives.
     """
 
     name: str
     family: Family
     algorithms: Mapping[str, tuple[str, ...]]
     default_usage: str | None
-    material_bytes: int
-    generate: Callable[[Random], bytes]
     plaintext_max: Mapping[str, int]
+    generate: Callable[[Random], bytes]
+    accept: Callable[[bytes], bytes] | None
+    public: Callable[[bytes], PublicKey] | None
+    opener: Callable[[bytes, str], Opened]
+
+    def open(self, material: bytes, usage: str) -> Opened:
+        """The capabilities of material under one of the usages in ``algorithms`` (ValueError for another one)."""
+        if usage not in self.algorithms:
+            raise ValueError(f"{self.name} has no usage {usage}")
+        return self.opener(material, usage)
+
+
+ENCRYPTING: Final = "ENCRYPT_DECRYPT"
+SIGNING: Final = "SIGN_VERIFY"
+AGREEING: Final = "KEY_AGREEMENT"
+AUTHENTICATING: Final = "GENERATE_VERIFY_MAC"
 
 
 def _symmetric(name: str, length: int) -> KeySpec:
@@ -49,17 +74,105 @@ def _symmetric(name: str, length: int) -> KeySpec:
     return KeySpec(
         name=name,
         family=Family.SYMMETRIC,
-        algorithms=MappingProxyType({"ENCRYPT_DECRYPT": (name,)}),
-        default_usage="ENCRYPT_DECRYPT",
-        material_bytes=length,
-        generate=lambda random: draw(random, length),
+        algorithms=MappingProxyType({ENCRYPTING: (name,)}),
+        default_usage=ENCRYPTING,
         plaintext_max=MappingProxyType({name: PLAINTEXT_MAX}),
+        generate=lambda random: draw(random, length),
+        accept=lambda raw: _exactly(raw, length),
+        public=None,
+        opener=lambda material, usage: Opened(),
     )
+
+
+def _rsa(name: str, bits: int) -> KeySpec:
+    """A row of the RSA family: a modulus of ``bits`` bits, for encryption or for signatures."""
+    return KeySpec(
+        name=name,
+        family=Family.RSA,
+        algorithms=MappingProxyType({ENCRYPTING: tuple(rsa.OAEP), SIGNING: tuple(rsa.HASHES)}),
+        default_usage=None,
+        plaintext_max=MappingProxyType({algorithm: rsa.plaintext_max(bits, algorithm) for algorithm in rsa.OAEP}),
+        generate=lambda random: rsa.generate(bits),
+        accept=lambda raw: rsa.accept(raw, bits),
+        public=rsa.public,
+        opener=lambda material, usage: rsa.open_key(name, material, usage),
+    )
+
+
+def _ecc(name: str, *, agrees: bool = True) -> KeySpec:
+    """A row of the ECC family: a curve with one algorithm to sign, and for NIST's curves one to agree."""
+    algorithms = {SIGNING: (ecc.CURVES[name].algorithm,)} | ({AGREEING: ("ECDH",)} if agrees else {})
+    return KeySpec(
+        name=name,
+        family=Family.ECC,
+        algorithms=MappingProxyType(algorithms),
+        default_usage=None,
+        plaintext_max=MappingProxyType({}),
+        generate=lambda random: ecc.generate(name),
+        accept=lambda raw: ecc.accept(raw, name),
+        public=ecc.public,
+        opener=lambda material, usage: ecc.open_key(name, material, usage),
+    )
+
+
+def _mac(name: str, length: int) -> KeySpec:
+    """A row of the HMAC family: ``length`` random bytes, as many as the hash has."""
+    algorithm = name.replace("HMAC_", "HMAC_SHA_")
+    return KeySpec(
+        name=name,
+        family=Family.MAC,
+        algorithms=MappingProxyType({AUTHENTICATING: (algorithm,)}),
+        default_usage=None,
+        plaintext_max=MappingProxyType({}),
+        generate=lambda random: draw(random, length),
+        accept=lambda raw: mac.accept(raw, length),
+        public=None,
+        opener=lambda material, usage: mac.open_key(name, algorithm, material),
+    )
+
+
+def _exactly(raw: bytes, length: int) -> bytes:
+    if len(raw) != length:
+        raise errors.invalid_ciphertext()
+    return raw
 
 
 SPECS: Final[Mapping[str, KeySpec]] = MappingProxyType(
     {
         spec.name: spec
-        for spec in (_symmetric("SYMMETRIC_DEFAULT", MATERIAL_BYTES),)
+        for spec in (
+            _symmetric("SYMMETRIC_DEFAULT", MATERIAL_BYTES),
+            _rsa("RSA_2048", 2048),
+            _rsa("RSA_3072", 3072),
+            _rsa("RSA_4096", 4096),
+            _ecc("ECC_NIST_P256"),
+            _ecc("ECC_NIST_P384"),
+            _ecc("ECC_NIST_P521"),
+            _ecc("ECC_SECG_P256K1", agrees=False),
+            _mac("HMAC_224", 28),
+            _mac("HMAC_256", 32),
+            _mac("HMAC_384", 48),
+            _mac("HMAC_512", 64),
+        )
     }
-)  # fmt: skip
+)
+
+NOT_OFFERED_SPECS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "SM2": "AWS has it in its China Regions alone",
+        **dict.fromkeys(
+            ("ECC_NIST_EDWARDS25519", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87"), "its module is not there yet"
+        ),
+        **dict.fromkeys(("ML_KEM_512", "ML_KEM_768", "ML_KEM_1024"), "its module is not there yet"),
+    }
+)
+"""Specs of the pinned model that no key can be made of; the reason completes a sentence after "since"."""
+
+
+def offered(name: str) -> KeySpec:
+    """The spec of a key or key pair that is to be made. One that is not offered is refused by name, with its
+    reason; keys that are there already are looked up in `SPECS`."""
+    spec = SPECS.get(name)
+    if spec is None:
+        raise errors.not_offered(f"KeySpec {name}", NOT_OFFERED_SPECS.get(name))
+    return spec

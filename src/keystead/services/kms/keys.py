@@ -131,8 +131,8 @@ def _spec_and_usage(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec, str]:
     name = request.key_spec or request.customer_master_key_spec or "SYMMETRIC_DEFAULT"
     if request.origin not in {None, "AWS_KMS"}:
         raise errors.not_offered(f"Origin {request.origin}")
-    spec = keyspecs.SPECS.get(name)
-    if spec is None:
+    spec = keyspecs.offered(name)
+    if spec.family is not keyspecs.Family.SYMMETRIC:
         raise errors.not_offered(f"KeySpec {name}")
     usage = request.key_usage or "ENCRYPT_DECRYPT"
     if request.key_usage is None and name != "SYMMETRIC_DEFAULT":

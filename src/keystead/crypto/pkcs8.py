@@ -1,0 +1,49 @@
+"""Private keys as bytes: the PKCS#8 form (RFC 5958) in which material of asymmetric keys is wrapped (docs/format.md §10).
+
+Guarantees: what is written has one spelling for each key, so that equal keys are equal bytes. Reading believes what it
+is given: material was authenticated when it was unwrapped. What comes from outside goes through `imported`.
+"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
+
+from keystead import errors
+from keystead.crypto.capabilities import PublicKey
+
+
+def written(key: PrivateKeyTypes) -> bytes:
+    """The key as DER PrivateKeyInfo, not encrypted."""
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def read(material: bytes) -> PrivateKeyTypes:
+    """The key of some material. An RSA key's numbers are not checked, which takes 30 to 200 ms: `checked` did that
+    once, where the key was made or came in."""
+    return load_der_private_key(material, None, unsafe_skip_rsa_key_validation=True)
+
+
+def checked(der: bytes) -> PrivateKeyTypes:
+    """The key, all of its numbers checked; ValueError, TypeError or UnsupportedAlgorithm when it is none."""
+    return load_der_private_key(der, None)
+
+
+def imported(raw: bytes) -> PrivateKeyTypes:
+    """The key that a caller brought as DER PKCS#8, checked; InvalidCiphertextException when it is none."""
+    try:
+        return checked(raw)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise errors.invalid_ciphertext() from None
+
+
+def public(key: PublicKeyTypes) -> PublicKey:
+    """The public key as DER SubjectPublicKeyInfo."""
+    return PublicKey(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
