@@ -91,6 +91,14 @@ def internal(detail: str | None = None) -> Refusal:
     )
 
 
+def throttled() -> Refusal:
+    """Too much is asked for at once. Every SDK comes again, with growing pauses."""
+    return Refusal(
+        "ThrottlingException",
+        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+    )
+
+
 def audit_unavailable(detail: str) -> Refusal:
     """The audit record could not be made durable, so the answer is withheld. The code is a coral service's own for
     that, so that it is told apart from an internal error and SDKs try again."""

@@ -50,6 +50,7 @@ from keystead.services.facts import Snapshot
 from keystead.services.identifiers import RequestIds
 from keystead.services.kms.operations import KMS
 from keystead.services.kms.sweep import Sweep
+from keystead.services.work import Workshop
 from keystead.store import files
 from keystead.store.interface import StoreError
 from keystead.store.sqlite import SqliteStore
@@ -179,7 +180,10 @@ class Worker:
         )
         # What the worker before in this place committed and did not publish; the supervisor may have failed to.
         self._committer.published(snapshot.epoch)
-        dispatch = Dispatch(KMS, snapshot, self._committer, self._journal, hierarchy, random, new_id, report)
+        self._workshop = Workshop(loop)
+        dispatch = Dispatch(
+            KMS, snapshot, self._committer, self._journal, self._workshop, hierarchy, random, new_id, report
+        )
         self._sweep = Sweep(KMS, self._store, self._committer, new_id, clock, report)
         entrance = Entrance(
             KMS,
@@ -248,6 +252,7 @@ class Worker:
         """End every part, in this order; one that fails is reported and does not keep the next from its end."""
         for part in (
             self._tick,
+            self._workshop.close,
             self._committer.close,
             self._counted.close,
             self._journal.close,

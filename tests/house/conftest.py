@@ -34,9 +34,9 @@ STANDING = {
     ),
     "src/keystead/store/__init__.py": _file("Rows", "from ..domain import key"),
     "src/keystead/services/__init__.py": _file("Operations"),
-    "src/keystead/services/call.py": _file("The gate", "from keystead.crypto import unwrap_material"),
+    "src/keystead/services/gate.py": _file("The gate", "from keystead.crypto import unwrap_material"),
     "src/keystead/http/__init__.py": _file(
-        "Sockets", "import time", "from keystead.services import call", "now = time.time"
+        "Sockets", "import time", "from keystead.services import gate", "now = time.time"
     ),
     "src/keystead/cli/__init__.py": _file(
         "Commands", "def main():", "    from keystead import serve", "    return serve"

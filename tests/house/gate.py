@@ -1,6 +1,6 @@
 """The gate: key material is unwrapped in one place.
 
-`services/call.py` asks policy, state and usage before it unwraps; whoever could unwrap elsewhere could skip those
+`services/gate.py` asks policy, state and usage before it unwraps; whoever could unwrap elsewhere could skip those
 questions. So no other module of the server, crypto/ itself apart, may so much as name the functions that do it, in any
 form: as a name, an attribute, an import, a keyword or a literal for getattr. Documentation may speak of them.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.house.reading import server
 
 UNWRAPPING = frozenset({"unwrap_material", "open_material"})
-GATE = "keystead.services.call"
+GATE = "keystead.services.gate"
 INSIDE = "crypto"
 
 

@@ -28,6 +28,7 @@ from keystead.services.kms.operations import KMS
 from keystead.services.kms.sweep import Sweep
 from keystead.services.table import Row
 from keystead.services.wire import Wire
+from keystead.services.work import Workshop
 from keystead.store.interface import DomainKeyRow
 from keystead.store.sqlite import SqliteStore
 
@@ -80,9 +81,10 @@ class Office:
         writing = self.store.connect(self.hierarchy.row_mac)
         self.committer = Committer(writing, self.journal, self.epochs, 0, asyncio.get_running_loop())
         self.snapshot = Snapshot(self.store, self.epochs, lambda _row: b"")
+        self.workshop = Workshop(asyncio.get_running_loop(), quick_room=4, long_room=4)
         report = self._report
         self.dispatch = Dispatch(
-            KMS, self.snapshot, self.committer, self.journal, self.hierarchy, os.urandom, new_id, report
+            KMS, self.snapshot, self.committer, self.journal, self.workshop, self.hierarchy, os.urandom, new_id, report
         )
         self.sweep = Sweep(KMS, self.store, self.committer, new_id, lambda: self.now, report)
 
@@ -141,5 +143,6 @@ class Office:
         return made
 
     def close(self) -> None:
+        self.workshop.close()
         self.committer.close()
         self.store.close()

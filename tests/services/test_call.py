@@ -5,36 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from keystead.model.generated.kms import GenerateRandomResponse
 from keystead.services.kms.operations import KMS
 from tests.services.office import ACCOUNT, ALLOW_ALL, OTHER, REGION, Office
 
 X = base64.b64encode(b"x").decode()
-Story = Callable[[Office], Awaitable[None]]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Story], None]:
-    """Run a story in an office of its own."""
-
-    def run(story: Story) -> None:
-        async def main() -> None:
-            office = Office(tmp_path)
-            try:
-                await asyncio.wait_for(story(office), 30)
-            finally:
-                office.close()
-
-        asyncio.run(main())
-
-    return run
 
 
 def _policy(*statements: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 other branches.
 
 Guarantees: keys below the root exist outside this module only wrapped, material excepted, which `unwrap_material`
-gives to the gate in `services.call`; each branch has its own label, so no two uses share a key; what was altered or
+gives to the gate in `services.gate`; each branch has its own label, so no two uses share a key; what was altered or
 moved raises `NotAuthentic`. Does not guarantee that Python forgets a key that is no longer used, nor that anybody
 was allowed to ask.
 
@@ -113,7 +113,7 @@ class Hierarchy:
         return replace(row, wrapped=wrapping.wrap(key, _material_place(row), material, random))
 
     def unwrap_material(self, row: WrappedMaterial, wrap_key: WrappedKey, wrapped_account_key: bytes) -> bytes:
-        """The material itself. Only the gate in `services.call` calls this."""
+        """The material itself. Only the gate in `services.gate` calls this."""
         return wrapping.unwrap(self._wrap_key(wrap_key, wrapped_account_key), _material_place(row), row.wrapped)
 
     def _wrap_key(self, row: WrappedKey, wrapped_account_key: bytes) -> bytes:

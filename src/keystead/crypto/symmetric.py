@@ -2,7 +2,7 @@
 
 Guarantees: a Sealer opens only blobs that name its own key and material; its material cannot be read back, printed,
 copied or pickled through it; it has no other operation, so a key for encryption cannot sign. Does not guarantee
-that its holder was allowed to have it: `services.call` hands it out.
+that its holder was allowed to have it: `services.gate` hands it out.
 """
 
 from __future__ import annotations

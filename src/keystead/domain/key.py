@@ -1,7 +1,7 @@
 """What a key is: its facts, without its material.
 
 Everything here is an immutable value. Material exists only as bytes that are wrapped under another key
-(`WrappedMaterial`); the one place that unwraps them is the gate in `services.call`. What is known of a material
+(`WrappedMaterial`); the one place that unwraps them is the gate in `services.gate`. What is known of a material
 beside its bytes is a `Material`, which stays when the bytes of an imported one are deleted. Times are seconds since
 the epoch."""
 

@@ -3,12 +3,13 @@
     1 decode      into a frozen request, or one refusal that names every broken constraint
     2 load        key references and blob headers are resolved by the call, from memory that is current (`Snapshot.refresh`)
     3 quota       (request quotas are not part of this version)
-    4 run         the row's plain function; it must have asked permission
+    4 run         the row's plain function; it must have asked permission. Slow work that it returns instead of an
+                  answer is done by a thread, and what that makes is the answer, or prepares the change
     5 commit      a change is decided again inside its transaction, its audit record beside it
     6 audit       wait until the record is durable
     7 encode      the answer, or the refusal
 
-Guarantees: a function that never asked permission gives no answer; no answer, and no refusal of an authenticated call,
+Guarantees: a function that never asked permission gives no answer and has no work done; no answer, and no refusal of an authenticated call,
 leaves before its audit record is durable; an exception that is no refusal becomes AWS's retryable internal error and
 is reported to the operator, its text never sent."""
 
@@ -27,11 +28,12 @@ from keystead.domain.caller import Caller
 from keystead.domain.states import States
 from keystead.model.awsjson import OperationCodec, render_refusal
 from keystead.services import commit
-from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.facts import Facts, Rows, Snapshot
+from keystead.services.gate import Gate
 from keystead.services.table import Row, Service
 from keystead.services.wire import Wire
+from keystead.services.work import Outcome, Work, Workshop
 from keystead.store.interface import StoreError, Transaction
 
 #: How an answer is given: HTTP status and body, once, on the loop's thread.
@@ -68,6 +70,7 @@ class Dispatch:
         snapshot: Snapshot,
         committer: commit.Committer,
         journal: commit.Journal,
+        workshop: Workshop,
         hierarchy: Hierarchy,
         random: Callable[[int], bytes],
         new_id: Callable[[], str],
@@ -77,6 +80,7 @@ class Dispatch:
         self._snapshot = snapshot
         self._committer = committer
         self._journal = journal
+        self._workshop = workshop
         self._hierarchy = hierarchy
         self._random = random
         self._new_id = new_id
@@ -93,28 +97,52 @@ class Dispatch:
             _check_offered(row, request)
             call = self._call(arrival, row, request, self._snapshot)  # 2
             answer = _run(call)  # 4
-            if row.mutates:
-                self._committer.commit(  # 5
-                    partial(self._again, arrival, row, request), partial(self._committed, arrival, request)
-                )
+            if isinstance(answer, Work):
+                self._workshop.begin(answer, partial(self._worked, arrival, row, call))
                 return
-            # 7, before the wait: what cannot be encoded must not be audited as given
-            body = arrival.codec.encode(answer)
         except Exception as error:
             self._refuse(arrival, request, error)
+            return
+        if row.mutates:
+            self._commit(arrival, row, request)
+        else:
+            self._give(arrival, row, call, answer)
+
+    def _call(self, arrival: Arrival, row: Row, request: Any, facts: Facts, prepared: Any = None) -> Gate[Any]:
+        return Gate(
+            row, request, arrival.caller, arrival.now, facts, self._hierarchy, self._random, arrival.wire, prepared
+        )
+
+    def _worked(self, arrival: Arrival, row: Row, call: Gate[Any], outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._refuse(arrival, call.request, outcome.error)
+        elif row.mutates:
+            self._commit(arrival, row, call.request, outcome.made)
+        else:
+            self._give(arrival, row, call, outcome.made)
+
+    def _give(self, arrival: Arrival, row: Row, call: Gate[Any], answer: Any) -> None:
+        try:
+            body = arrival.codec.encode(answer)  # 7, before the wait: what cannot be encoded is not audited as given
+        except Exception as error:
+            self._refuse(arrival, call.request, error)
             return
         self._journal.append(  # 6
             self._record(arrival, row, call, answer, self._new_id()), partial(self._durable, arrival, 200, body)
         )
 
-    def _call(self, arrival: Arrival, row: Row, request: Any, facts: Facts) -> Call[Any]:
-        return Call(row, request, arrival.caller, arrival.now, facts, self._hierarchy, self._random, arrival.wire)
-
     # --- changes -----------------------------------------------------------------------------------------------------
 
-    def _again(self, arrival: Arrival, row: Row, request: Any, transaction: Transaction) -> commit.Decided:
+    def _commit(self, arrival: Arrival, row: Row, request: Any, prepared: Any = None) -> None:
+        self._committer.commit(  # 5
+            partial(self._again, arrival, row, request, prepared), partial(self._committed, arrival, request)
+        )
+
+    def _again(
+        self, arrival: Arrival, row: Row, request: Any, prepared: Any, transaction: Transaction
+    ) -> commit.Decided:
         """Decide once more over the rows of the transaction, and apply. Runs on the committing thread."""
-        call = self._call(arrival, row, request, Rows(transaction))
+        call = self._call(arrival, row, request, Rows(transaction), prepared)
         change = _run(call)
         if not isinstance(change, Change):
             raise TypeError(f"{row.name} must return a Change")
@@ -173,7 +201,7 @@ class Dispatch:
         )
         self._journal.append(line, partial(self._durable, arrival, refusal.status, render_refusal(refusal)))
 
-    def _record(self, arrival: Arrival, row: Row, call: Call[Any], answer: Any, event_id: str) -> bytes:
+    def _record(self, arrival: Arrival, row: Row, call: Gate[Any], answer: Any, event_id: str) -> bytes:
         return self._event(
             arrival,
             event_id,
@@ -225,7 +253,7 @@ def _wire_name(request: Any, member: str) -> str:
     return next(field.encode_name for field in msgspec.structs.fields(type(request)) if field.name == member)
 
 
-def _run(call: Call[Any]) -> Any:
+def _run(call: Gate[Any]) -> Any:
     answer = call.row.function(call)
     if not call.asked:
         raise PermissionError(f"{call.row.name} answered without asking permission")

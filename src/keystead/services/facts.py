@@ -57,7 +57,7 @@ class Answer:
 class LoadedKey:
     """A key with its compiled policy and the aliases that point to it.
 
-    ``opened`` holds the capabilities that the gate in `services.call` has made of its material, by material id, and
+    ``opened`` holds the capabilities that the gate in `services.gate` has made of its material, by material id, and
     ``answers`` what the policy engine may remember of it: both go when the key changes."""
 
     key: Key

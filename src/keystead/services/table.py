@@ -2,7 +2,7 @@
 
 A row is made by the `operation` decorator above the one function of that operation. What the row states (permission,
 states, whether aliases and other accounts' keys are taken, what is logged, which members are not offered) is enforced
-by `services.call` and `services.dispatch`; the function cannot forget it."""
+by `services.call`, `services.gate` and `services.dispatch`; the function cannot forget it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from keystead.domain.states import States
 
 if TYPE_CHECKING:
-    from keystead.services.call import Call
+    from keystead.services.gate import Gate
 
-#: An operation's function: pure over what the call has loaded. A mutation returns a `Change`, anything else its answer.
-Function = Callable[["Call[Any]"], Any]
+#: An operation's function: pure over what the call has loaded. A mutation returns a `Change`, anything else its answer;
+#: either may return `Work` first. Most take no more than a `Call`, of which a `Gate` is one.
+Function = Callable[["Gate[Any]"], Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from keystead.model.generated.kms import (
     GenerateDataKeyWithoutPlaintextRequest,
     GenerateDataKeyWithoutPlaintextResponse,
 )
-from keystead.services.call import Call
+from keystead.services.gate import Gate
 from keystead.services.kms.encrypting import SYMMETRIC_DEFAULT
 from keystead.services.table import operation
 
@@ -30,7 +30,7 @@ LOGGED = {"key_id": None, "key_spec": None, "number_of_bytes": None, "encryption
     logged=LOGGED,
     withheld=("recipient",),
 )
-def generate_data_key(call: Call[GenerateDataKeyRequest]) -> GenerateDataKeyResponse:
+def generate_data_key(call: Gate[GenerateDataKeyRequest]) -> GenerateDataKeyResponse:
     plaintext, blob = _data_key(call)
     return GenerateDataKeyResponse(
         ciphertext_blob=blob, plaintext=plaintext, key_id=call.key_arn, key_material_id=call.material_id
@@ -41,7 +41,7 @@ def generate_data_key(call: Call[GenerateDataKeyRequest]) -> GenerateDataKeyResp
     "GenerateDataKeyWithoutPlaintext", states=States.CRYPTOGRAPHIC, aliases=True, cross_account=True, logged=LOGGED
 )
 def generate_data_key_without_plaintext(
-    call: Call[GenerateDataKeyWithoutPlaintextRequest],
+    call: Gate[GenerateDataKeyWithoutPlaintextRequest],
 ) -> GenerateDataKeyWithoutPlaintextResponse:
     _, blob = _data_key(call)
     return GenerateDataKeyWithoutPlaintextResponse(
@@ -50,7 +50,7 @@ def generate_data_key_without_plaintext(
 
 
 def _data_key(
-    call: Call[GenerateDataKeyRequest] | Call[GenerateDataKeyWithoutPlaintextRequest],
+    call: Gate[GenerateDataKeyRequest] | Gate[GenerateDataKeyWithoutPlaintextRequest],
 ) -> tuple[bytes, bytes]:
     request = call.request
     if (request.key_spec is None) == (request.number_of_bytes is None):

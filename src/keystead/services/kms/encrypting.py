@@ -16,7 +16,7 @@ from keystead.model.generated.kms import (
     ReEncryptRequest,
     ReEncryptResponse,
 )
-from keystead.services.call import Call
+from keystead.services.gate import Gate
 from keystead.services.table import operation
 
 SYMMETRIC_DEFAULT = "SYMMETRIC_DEFAULT"
@@ -30,7 +30,7 @@ IGNORE_CIPHERTEXT = "IGNORE_CIPHERTEXT"
     cross_account=True,
     logged={"key_id": None, "encryption_context": None, "encryption_algorithm": SYMMETRIC_DEFAULT},
 )
-def encrypt(call: Call[EncryptRequest]) -> EncryptResponse:
+def encrypt(call: Gate[EncryptRequest]) -> EncryptResponse:
     request = call.request
     algorithm = request.encryption_algorithm or SYMMETRIC_DEFAULT
     sealer = call.sealer(request.key_id, context=request.encryption_context, algorithm=algorithm)
@@ -50,7 +50,7 @@ def encrypt(call: Call[EncryptRequest]) -> EncryptResponse:
     logged={"key_id": None, "encryption_context": None, "encryption_algorithm": SYMMETRIC_DEFAULT},
     withheld=("recipient",),
 )
-def decrypt(call: Call[DecryptRequest]) -> DecryptResponse:
+def decrypt(call: Gate[DecryptRequest]) -> DecryptResponse:
     request = call.request
     algorithm = request.encryption_algorithm or SYMMETRIC_DEFAULT
     if _ciphertext_ignored(request.ciphertext_blob, request.key_id, request.dry_run, request.dry_run_modifiers):
@@ -83,7 +83,7 @@ def decrypt(call: Call[DecryptRequest]) -> DecryptResponse:
         "destination_encryption_context": None,
     },
 )
-def re_encrypt(call: Call[ReEncryptRequest]) -> ReEncryptResponse:
+def re_encrypt(call: Gate[ReEncryptRequest]) -> ReEncryptResponse:
     request = call.request
     source_algorithm = request.source_encryption_algorithm or SYMMETRIC_DEFAULT
     algorithm = request.destination_encryption_algorithm or SYMMETRIC_DEFAULT

@@ -29,6 +29,7 @@ from keystead.model.generated.kms import (
 from keystead.services import change
 from keystead.services.call import Call
 from keystead.services.change import Change
+from keystead.services.gate import Gate
 from keystead.services.kms.policies import check_policy
 from keystead.services.kms.tags import check_tags
 from keystead.services.table import operation
@@ -74,7 +75,7 @@ def metadata(key: Key) -> KeyMetadata:
     withheld=("custom_key_store_id", "xks_key_id", "multi_region"),
     answer_logged=True,
 )
-def create_key(call: Call[CreateKeyRequest]) -> Change:
+def create_key(call: Gate[CreateKeyRequest]) -> Change:
     request = call.request
     spec, usage = _spec_and_usage(request)
     bypass = bool(request.bypass_policy_lockout_safety_check)
