@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve dev aws-cli test test-clients nightly lint types format model lock bench clean environment-core environment-dev environment-clients
+.PHONY: help serve dev aws-cli test test-clients nightly lint types format model docs lock bench clean environment-core environment-dev environment-clients
 
 python := .venv/bin/python
 pytest := $(python) -m pytest
@@ -31,6 +31,7 @@ help:
 	@echo
 	@echo "Keep it"
 	@echo "  make model                            pins the AWS service models of the installed botocore, writes the types anew"
+	@echo "  make docs                             writes docs/operations.md anew from the tables of the server"
 	@echo "  make lock                             resolves the dependencies anew; UPGRADE=1 takes the newest that fit"
 	@echo "  make clean                            removes environments and caches, never data"
 
@@ -71,6 +72,9 @@ bench: environment-dev
 
 model: environment-dev
 	@$(python) tools/model.py $(ARGS)
+
+docs: environment-dev
+	@$(python) tools/operations.py $(ARGS)
 
 lock:
 	@tools/lock.sh $(if $(UPGRADE),--upgrade)

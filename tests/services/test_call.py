@@ -238,15 +238,6 @@ def test_a_mutation_is_decided_on_the_rows_and_not_on_the_snapshot(play: Any) ->
     play(story)
 
 
-def test_every_operation_of_the_model_is_offered_or_listed_with_its_reason() -> None:
-    from keystead.model.awsjson import Codec
-
-    modelled = set(Codec("kms").operations)
-    assert set(KMS.rows) | set(KMS.not_offered) == modelled
-    assert not set(KMS.rows) & set(KMS.not_offered)
-    assert all(KMS.not_offered.values())
-
-
 def test_every_row_logs_and_withholds_members_that_the_model_has() -> None:
     from keystead.model.awsjson import Codec
 

@@ -60,6 +60,13 @@ def check(row: States, key: Key) -> None:
         raise _OUTCOMES[letter](key.arn)
 
 
+def refusal(row: States, state: KeyState, key_arn: str) -> errors.Refusal | None:
+    """What operations of this row answer for a key in this state, None where they are allowed; for documentation and
+    tests."""
+    letter = _TABLE[row, state]
+    return None if letter == "Y" else _OUTCOMES[letter](key_arn)
+
+
 def allowed(row: States) -> frozenset[KeyState]:
     """The states in which operations of this row are allowed; for documentation and tests."""
     return frozenset(state for state in _STATES if _TABLE[row, state] == "Y")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
 
 if TYPE_CHECKING:
@@ -24,16 +25,18 @@ Function = Callable[["Gate[Any]"], Any]
 class Row:
     """One operation.
 
-    ``permission`` is the IAM action asked of the key (or of ``*``) unless the function names another. ``aliases``:
-    KeyId may be an alias name or ARN. ``cross_account``: the key may belong to another account. ``mutates``: the
-    function returns a `Change`. ``read_only`` is CloudTrail's readOnly. ``logged`` are the request members that
-    CloudTrail's requestParameters show, by attribute name, with the value that stands for an absent member (None
-    leaves it out). ``withheld`` are members of the pinned model that this version does not offer: a request that
-    carries one is refused by name."""
+    ``keys`` are the types of keys it works with. ``permission`` is the IAM action asked of the key (or of ``*``)
+    unless the function names another; ``also`` are those others. ``aliases``: KeyId may be an alias name or ARN.
+    ``cross_account``: the key may belong to another account. ``mutates``: the function returns a `Change`.
+    ``read_only`` is CloudTrail's readOnly. ``logged`` are the request members that CloudTrail's requestParameters
+    show, by attribute name, with the value that stands for an absent member (None leaves it out). ``withheld`` are
+    members of the pinned model that this version does not offer: a request that carries one is refused by name."""
 
     name: str
     function: Function
+    keys: KeyTypes
     permission: str
+    also: tuple[str, ...]
     states: States
     aliases: bool
     cross_account: bool
@@ -59,8 +62,10 @@ class Row:
 def operation(
     name: str,
     *,
+    keys: KeyTypes,
     states: States = States.ANY,
     permission: str | None = None,
+    also: Iterable[str] = (),
     aliases: bool = False,
     cross_account: bool = False,
     mutates: bool = False,
@@ -78,7 +83,9 @@ def operation(
         return Row(
             name=name,
             function=function,
+            keys=keys,
             permission=permission or f"kms:{name}",
+            also=tuple(also),
             states=states,
             aliases=aliases,
             cross_account=cross_account,

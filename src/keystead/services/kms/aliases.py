@@ -11,6 +11,7 @@ from dataclasses import replace
 from keystead import errors
 from keystead.domain import arn, limits
 from keystead.domain.key import Alias, Key
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.references import ALIAS_PREFIX, RESERVED_ALIAS_PREFIX
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
@@ -57,7 +58,13 @@ def _touches(name: str, *keys: Key) -> tuple[Touch, ...]:
     )
 
 
-@operation("CreateAlias", states=States.EDIT, mutates=True, logged={"alias_name": None, "target_key_id": None})
+@operation(
+    "CreateAlias",
+    keys=KeyTypes.ANY,
+    states=States.EDIT,
+    mutates=True,
+    logged={"alias_name": None, "target_key_id": None},
+)
 def create_alias(call: Call[CreateAliasRequest]) -> Change:
     name, account, region = call.request.alias_name, call.caller.account, call.caller.region
     _check_name(name)
@@ -79,7 +86,13 @@ def _check_room(call: Call[CreateAliasRequest] | Call[UpdateAliasRequest], key: 
         )
 
 
-@operation("UpdateAlias", states=States.EDIT, mutates=True, logged={"alias_name": None, "target_key_id": None})
+@operation(
+    "UpdateAlias",
+    keys=KeyTypes.ANY,
+    states=States.EDIT,
+    mutates=True,
+    logged={"alias_name": None, "target_key_id": None},
+)
 def update_alias(call: Call[UpdateAliasRequest]) -> Change:
     name = call.request.alias_name
     _check_name(name)
@@ -99,7 +112,7 @@ def update_alias(call: Call[UpdateAliasRequest]) -> Change:
     return Change(None, (lambda transaction: transaction.put_alias(moved),), _touches(name, old, new))
 
 
-@operation("DeleteAlias", mutates=True, logged={"alias_name": None})
+@operation("DeleteAlias", keys=KeyTypes.ANY, mutates=True, logged={"alias_name": None})
 def delete_alias(call: Call[DeleteAliasRequest]) -> Change:
     name = call.request.alias_name
     if not name.startswith(ALIAS_PREFIX):
@@ -123,7 +136,7 @@ def _existing(call: Call[UpdateAliasRequest] | Call[DeleteAliasRequest], name: s
     return found
 
 
-@operation("ListAliases", logged={"limit": None, "marker": None, "key_id": None})
+@operation("ListAliases", keys=KeyTypes.NONE, logged={"limit": None, "marker": None, "key_id": None})
 def list_aliases(call: Call[ListAliasesRequest]) -> ListAliasesResponse:
     call.permit("kms:ListAliases")
     account, region = call.caller.account, call.caller.region

@@ -6,6 +6,7 @@ once, kept nowhere."""
 from __future__ import annotations
 
 from keystead import errors
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
     GenerateDataKeyRequest,
@@ -24,6 +25,7 @@ LOGGED = {"key_id": None, "key_spec": None, "number_of_bytes": None, "encryption
 
 @operation(
     "GenerateDataKey",
+    keys=KeyTypes.SYMMETRIC,
     states=States.CRYPTOGRAPHIC,
     aliases=True,
     cross_account=True,
@@ -38,7 +40,12 @@ def generate_data_key(call: Gate[GenerateDataKeyRequest]) -> GenerateDataKeyResp
 
 
 @operation(
-    "GenerateDataKeyWithoutPlaintext", states=States.CRYPTOGRAPHIC, aliases=True, cross_account=True, logged=LOGGED
+    "GenerateDataKeyWithoutPlaintext",
+    keys=KeyTypes.SYMMETRIC,
+    states=States.CRYPTOGRAPHIC,
+    aliases=True,
+    cross_account=True,
+    logged=LOGGED,
 )
 def generate_data_key_without_plaintext(
     call: Gate[GenerateDataKeyWithoutPlaintextRequest],

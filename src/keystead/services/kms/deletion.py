@@ -11,6 +11,7 @@ from dataclasses import replace
 from keystead import errors
 from keystead.domain import limits
 from keystead.domain.key import KeyState
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
     CancelKeyDeletionRequest,
@@ -26,6 +27,7 @@ from keystead.services.table import operation
 
 @operation(
     "ScheduleKeyDeletion",
+    keys=KeyTypes.ANY,
     states=States.SCHEDULE_DELETION,
     mutates=True,
     logged={"key_id": None, "pending_window_in_days": limits.DELETION_DAYS_DEFAULT},
@@ -61,7 +63,12 @@ def _check_window(days: int) -> None:
 
 
 @operation(
-    "CancelKeyDeletion", states=States.CANCEL_DELETION, mutates=True, logged={"key_id": None}, answer_logged=True
+    "CancelKeyDeletion",
+    keys=KeyTypes.ANY,
+    states=States.CANCEL_DELETION,
+    mutates=True,
+    logged={"key_id": None},
+    answer_logged=True,
 )
 def cancel_key_deletion(call: Call[CancelKeyDeletionRequest]) -> Change:
     key = call.key(call.request.key_id)

@@ -7,6 +7,7 @@ opening included."""
 from __future__ import annotations
 
 from keystead import errors
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
     DecryptRequest,
@@ -25,6 +26,7 @@ IGNORE_CIPHERTEXT = "IGNORE_CIPHERTEXT"
 
 @operation(
     "Encrypt",
+    keys=KeyTypes.ENCRYPTION,
     states=States.CRYPTOGRAPHIC,
     aliases=True,
     cross_account=True,
@@ -44,6 +46,7 @@ def encrypt(call: Gate[EncryptRequest]) -> EncryptResponse:
 
 @operation(
     "Decrypt",
+    keys=KeyTypes.ENCRYPTION,
     states=States.CRYPTOGRAPHIC,
     aliases=True,
     cross_account=True,
@@ -71,6 +74,9 @@ def decrypt(call: Gate[DecryptRequest]) -> DecryptResponse:
 
 @operation(
     "ReEncrypt",
+    keys=KeyTypes.ENCRYPTION,
+    permission="kms:ReEncryptFrom",
+    also=("kms:ReEncryptTo",),
     states=States.CRYPTOGRAPHIC,
     aliases=True,
     cross_account=True,

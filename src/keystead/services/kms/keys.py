@@ -11,6 +11,7 @@ from keystead import errors
 from keystead.crypto import keyspecs
 from keystead.domain import limits
 from keystead.domain.key import Key, KeyState
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.policy import document
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
@@ -60,6 +61,8 @@ def metadata(key: Key) -> KeyMetadata:
 
 @operation(
     "CreateKey",
+    keys=KeyTypes.NONE,
+    also=("kms:TagResource",),
     mutates=True,
     logged={
         "description": "",
@@ -145,12 +148,12 @@ def _spec_and_usage(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec, str]:
     return spec, usage
 
 
-@operation("DescribeKey", aliases=True, cross_account=True, logged={"key_id": None})
+@operation("DescribeKey", keys=KeyTypes.ANY, aliases=True, cross_account=True, logged={"key_id": None})
 def describe_key(call: Call[DescribeKeyRequest]) -> DescribeKeyResponse:
     return DescribeKeyResponse(key_metadata=metadata(call.key(call.request.key_id)))
 
 
-@operation("ListKeys", logged={"limit": None, "marker": None})
+@operation("ListKeys", keys=KeyTypes.NONE, logged={"limit": None, "marker": None})
 def list_keys(call: Call[ListKeysRequest]) -> ListKeysResponse:
     call.permit("kms:ListKeys")
     account, region = call.caller.account, call.caller.region
@@ -168,12 +171,12 @@ def list_keys(call: Call[ListKeysRequest]) -> ListKeysResponse:
     )
 
 
-@operation("EnableKey", states=States.SWITCH, mutates=True, logged={"key_id": None})
+@operation("EnableKey", keys=KeyTypes.ANY, states=States.SWITCH, mutates=True, logged={"key_id": None})
 def enable_key(call: Call[EnableKeyRequest]) -> Change:
     return _switch(call.key(call.request.key_id), KeyState.ENABLED)
 
 
-@operation("DisableKey", states=States.SWITCH, mutates=True, logged={"key_id": None})
+@operation("DisableKey", keys=KeyTypes.ANY, states=States.SWITCH, mutates=True, logged={"key_id": None})
 def disable_key(call: Call[DisableKeyRequest]) -> Change:
     return _switch(call.key(call.request.key_id), KeyState.DISABLED)
 
@@ -184,7 +187,13 @@ def _switch(key: Key, state: KeyState) -> Change:
     return change.keep(replace(key, state=state))
 
 
-@operation("UpdateKeyDescription", states=States.EDIT, mutates=True, logged={"key_id": None, "description": None})
+@operation(
+    "UpdateKeyDescription",
+    keys=KeyTypes.ANY,
+    states=States.EDIT,
+    mutates=True,
+    logged={"key_id": None, "description": None},
+)
 def update_key_description(call: Call[UpdateKeyDescriptionRequest]) -> Change:
     key = call.key(call.request.key_id)
     return change.keep(replace(key, description=call.request.description))

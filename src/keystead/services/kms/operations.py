@@ -1,5 +1,5 @@
 """The KMS table: every row of this service, and every operation of the pinned model that is not offered yet, with its
-reason."""
+reason; of request members too (of key specs: `crypto.keyspecs`). `docs/operations.md` shows all of it."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ NOT_OFFERED: Final = {
     "UpdatePrimaryRegion": _LATER_REPLICAS,
     "Verify": _LATER_KEYS,
     "VerifyMac": _LATER_KEYS,
+}
+
+# Request members, by attribute name; each operation's row says which of these it withholds.
+MEMBERS_NOT_OFFERED: Final = {
+    "custom_key_store_id": _LATER_STORES,
+    "multi_region": _LATER_REPLICAS,
+    "recipient": "attestation of AWS Nitro Enclaves is not offered",
+    "xks_key_id": _LATER_STORES,
 }
 
 KMS: Final = Service(

@@ -10,6 +10,7 @@ from typing import Any
 
 from keystead import errors
 from keystead.domain import limits
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.policy import decide, document
 from keystead.domain.policy.principals import invalid_principals
 from keystead.model.generated.kms import (
@@ -46,7 +47,7 @@ def _all_exist(reader: Reader, identities: frozenset[str]) -> bool:
     return all(reader.principal(name) is not None for name in identities if name.startswith("arn:"))
 
 
-@operation("GetKeyPolicy", logged={"key_id": None, "policy_name": DEFAULT})
+@operation("GetKeyPolicy", keys=KeyTypes.ANY, logged={"key_id": None, "policy_name": DEFAULT})
 def get_key_policy(call: Call[GetKeyPolicyRequest]) -> GetKeyPolicyResponse:
     key = call.key(call.request.key_id)
     if call.request.policy_name not in {None, DEFAULT}:
@@ -54,7 +55,7 @@ def get_key_policy(call: Call[GetKeyPolicyRequest]) -> GetKeyPolicyResponse:
     return GetKeyPolicyResponse(policy=key.policy, policy_name=DEFAULT)
 
 
-@operation("ListKeyPolicies", logged={"key_id": None, "limit": None, "marker": None})
+@operation("ListKeyPolicies", keys=KeyTypes.ANY, logged={"key_id": None, "limit": None, "marker": None})
 def list_key_policies(call: Call[ListKeyPoliciesRequest]) -> ListKeyPoliciesResponse:
     key = call.key(call.request.key_id)
     # There is never a second page, so a marker that is genuine for this list cannot exist.
@@ -66,6 +67,7 @@ def list_key_policies(call: Call[ListKeyPoliciesRequest]) -> ListKeyPoliciesResp
 
 @operation(
     "PutKeyPolicy",
+    keys=KeyTypes.ANY,
     mutates=True,
     logged={
         "key_id": None,

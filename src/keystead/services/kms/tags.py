@@ -10,6 +10,7 @@ from dataclasses import replace
 from keystead import errors
 from keystead.domain import limits
 from keystead.domain.key import Key
+from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
     ListResourceTagsRequest,
@@ -37,7 +38,7 @@ def check_tags(tags: Tags) -> None:
         raise errors.tag("Too many tags")
 
 
-@operation("TagResource", states=States.EDIT, mutates=True, logged={"key_id": None, "tags": None})
+@operation("TagResource", keys=KeyTypes.ANY, states=States.EDIT, mutates=True, logged={"key_id": None, "tags": None})
 def tag_resource(call: Call[TagResourceRequest]) -> Change:
     added = tuple((tag.tag_key, tag.tag_value) for tag in call.request.tags)
     key = call.key(call.request.key_id, request_tags=added, tag_keys=tuple(name for name, _ in added))
@@ -45,7 +46,9 @@ def tag_resource(call: Call[TagResourceRequest]) -> Change:
     return _retag(key, tuple({**dict(key.tags), **dict(added)}.items()))
 
 
-@operation("UntagResource", states=States.EDIT, mutates=True, logged={"key_id": None, "tag_keys": None})
+@operation(
+    "UntagResource", keys=KeyTypes.ANY, states=States.EDIT, mutates=True, logged={"key_id": None, "tag_keys": None}
+)
 def untag_resource(call: Call[UntagResourceRequest]) -> Change:
     removed = frozenset(call.request.tag_keys)
     key = call.key(call.request.key_id, tag_keys=tuple(call.request.tag_keys))
@@ -60,7 +63,7 @@ def _retag(key: Key, tags: Tags) -> Change:
     return change.keep(replace(key, tags=tags))
 
 
-@operation("ListResourceTags", logged={"key_id": None, "limit": None, "marker": None})
+@operation("ListResourceTags", keys=KeyTypes.ANY, logged={"key_id": None, "limit": None, "marker": None})
 def list_resource_tags(call: Call[ListResourceTagsRequest]) -> ListResourceTagsResponse:
     key = call.key(call.request.key_id)
     in_order = sorted(key.tags)
