@@ -175,6 +175,24 @@ def invalid_ciphertext() -> Refusal:
     return Refusal("InvalidCiphertextException")
 
 
+def wrapping_not_allowed(algorithm: str, wrapping_spec: str, key_spec: str) -> Refusal:
+    return validation(
+        f"Wrapping algorithm {algorithm} and wrapping key spec {wrapping_spec} cannot be used to import a {key_spec} key."
+    )
+
+
+def wrapped_size() -> Refusal:
+    return validation("Invalid encrypted key size.")
+
+
+def invalid_import_token() -> Refusal:
+    return Refusal("InvalidImportTokenException")
+
+
+def expired_import_token() -> Refusal:
+    return Refusal("ExpiredImportTokenException")
+
+
 # --- keys at work: sizes, algorithms, what does not verify
 # -----------------------------------------------------------------------------------------
 

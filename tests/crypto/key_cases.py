@@ -163,13 +163,30 @@ def slots_refused(root: bytes) -> list[Row]:
     return [written({"name": name, **{member: row[member] for member in wanted}}) for name, row in rows]
 
 
+def material_ids(root: bytes) -> list[Row]:
+    replica, pkcs8 = "mrk-" + "1234abcd" * 4, fixed("as long as a key in PKCS#8", 138)
+    rows = [
+        (ACCOUNT, KEY_ID, MATERIAL),
+        (ACCOUNT, KEY_ID, fixed("other material", 32)),
+        (ACCOUNT, replica, MATERIAL),
+        ("444455556666", KEY_ID, MATERIAL),
+        (ACCOUNT, KEY_ID, pkcs8),
+        (ACCOUNT, KEY_ID + "m", MATERIAL[1:]),
+    ]
+    return [
+        written({"account": account, "key_id": key, "material": material,
+                 "id": stranger.material_id(root, account, key, material)})
+        for account, key, material in rows
+    ]  # fmt: skip
+
+
 def written(row: Row) -> Row:
     return {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}
 
 
 def keys() -> dict[str, Any]:
     root = fixed("root", 32)
-    names = ("domain-keys", "metadata", "credentials", "tokens", "audit")
+    names = ("domain-keys", "metadata", "credentials", "tokens", "audit", "material-ids")
     segment, row = b"segment-20260102T030405Z-0-00ff", stranger.listed(b"keys", b"row")
     return {
         "root": root.hex(),
@@ -178,6 +195,7 @@ def keys() -> dict[str, Any]:
         "sealed": boxes(root),
         "slots": slots(root),
         "row_mac": {"row": row.hex(), "mac": stranger.row_mac(root, row).hex()},
+        "material_ids": material_ids(root),
         "audit_key": {"segment": segment.hex(), "key": stranger.audit_key(root, segment).hex()},
         "refused": {"wrapped": wraps_refused(root), "sealed": boxes_refused(root), "slots": slots_refused(root)},
     }

@@ -198,6 +198,12 @@ def audit_key(root: bytes, segment: bytes) -> bytes:
     return derive(branch(root, "audit"), b"keystead/audit-segment/v1", segment, 32)
 
 
+def material_id(root: bytes, account: str, key_id: str, material: bytes) -> str:
+    """§10, imported material"""
+    place = listed(account.encode(), key_id.encode(), material)
+    return derive(branch(root, "material-ids"), b"keystead/material-id/v1", place, 32).hex()
+
+
 # --- §6 ---------------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.house.reading import server
 
-UNWRAPPING = frozenset({"unwrap_material", "open_material"})
+UNWRAPPING = frozenset({"unwrap_material", "open_material", "unwrap_import"})
 GATE = "keystead.services.gate"
 INSIDE = "crypto"
 

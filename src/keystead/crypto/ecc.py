@@ -45,14 +45,6 @@ def generate(spec: str) -> bytes:
     return pkcs8.written(ec.generate_private_key(CURVES[spec].curve))
 
 
-def accept(raw: bytes, spec: str) -> bytes:
-    """An imported private key (PKCS#8) as material; InvalidCiphertextException unless it is one of the curve."""
-    key = pkcs8.imported(raw)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVES[spec].curve.name:
-        raise errors.invalid_ciphertext()
-    return pkcs8.written(key)
-
-
 def public(material: bytes) -> PublicKey:
     return pkcs8.public(_read(material).public_key())
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from keystead.crypto import boxes, wrapping
 from keystead.crypto.derivation import KEY_BYTES, Random, derive, draw
+from keystead.crypto.encoding import encode_list
 from keystead.crypto.wrapping import NotAuthentic, Place
 from keystead.domain.key import WrappedKey, WrappedMaterial
 
@@ -28,9 +29,11 @@ __all__ = ["Hierarchy", "NotAuthentic"]
 
 BRANCHES: Final = {
     name: b"keystead/branch/" + name.encode() + b"/v1"
-    for name in ("domain-keys", "metadata", "credentials", "tokens", "audit")
+    for name in ("domain-keys", "metadata", "credentials", "tokens", "audit", "material-ids")
 }
 AUDIT_SEGMENT: Final = b"keystead/audit-segment/v1"
+MATERIAL_ID: Final = b"keystead/material-id/v1"
+MATERIAL_ID_BYTES: Final = 32
 NO_DOMAINS: Final = 0
 
 
@@ -42,7 +45,16 @@ class Hierarchy:
     `NotAuthentic` when a domain key does not open: the root key of another store.
     """
 
-    __slots__ = ("_audit", "_credentials", "_current", "_domain_keys", "_domains", "_row_mac", "_tokens")
+    __slots__ = (
+        "_audit",
+        "_credentials",
+        "_current",
+        "_domain_keys",
+        "_domains",
+        "_material_ids",
+        "_row_mac",
+        "_tokens",
+    )
 
     def __init__(self, root: bytes, domains: Mapping[int, bytes], current: int) -> None:
         if len(root) != KEY_BYTES:
@@ -54,6 +66,7 @@ class Hierarchy:
         self._credentials = branch["credentials"]
         self._tokens = branch["tokens"]
         self._audit = branch["audit"]
+        self._material_ids = branch["material-ids"]
         self._row_mac = HMAC(branch["metadata"], SHA256())
         self._domains = {
             version: wrapping.unwrap(self._domain_keys, _domain_place(version), wrapped)
@@ -115,6 +128,12 @@ class Hierarchy:
     def unwrap_material(self, row: WrappedMaterial, wrap_key: WrappedKey, wrapped_account_key: bytes) -> bytes:
         """The material itself. Only the gate in `services.gate` calls this."""
         return wrapping.unwrap(self._wrap_key(wrap_key, wrapped_account_key), _material_place(row), row.wrapped)
+
+    def imported_material_id(self, account: str, key_id: str, material: bytes) -> str:
+        """The id (64 hex digits) of material that came from outside: the same for the same material in the same key,
+        in every region; another in another key. Nobody without the root key can compute or test it."""
+        place = encode_list(account.encode(), key_id.encode(), material)
+        return derive(self._material_ids, MATERIAL_ID, place, MATERIAL_ID_BYTES).hex()
 
     def _wrap_key(self, row: WrappedKey, wrapped_account_key: bytes) -> bytes:
         account_key = self._account_key(row.account, wrapped_account_key)

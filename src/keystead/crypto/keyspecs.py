@@ -16,7 +16,8 @@ from types import MappingProxyType
 from typing import Final
 
 from keystead import errors
-from keystead.crypto import ecc, mac, rsa
+from keystead.crypto import accepting, ecc, mac, rsa
+from keystead.crypto.accepting import Acceptance
 from keystead.crypto.capabilities import Opened, PublicKey
 from keystead.crypto.ciphertext import MATERIAL_BYTES, PLAINTEXT_MAX
 from keystead.crypto.derivation import Random, draw
@@ -41,7 +42,8 @@ class KeySpec:
 
     Material is what is wrapped and kept (docs/format.md §10). ``generate`` makes it anew; it may take seconds for
     RSA, and where the library makes a key from randomness of its own, it takes none of the given. ``accept`` makes
-    it of what a caller imports, or refuses with InvalidCiphertextException; None where nothing can be imported.
+    it of what a caller imports, or refuses with InvalidCiphertextException, and says how it may have been wrapped
+    (`accepting`); None where nothing can be imported.
     ``public`` gives the public key of material, None for symmetric specs. ``opener`` is what `open` calls; the
     `Sealer` of SYMMETRIC_DEFAULT is not among what it gives.
     """
@@ -52,7 +54,7 @@ class KeySpec:
     default_usage: str | None
     plaintext_max: Mapping[str, int]
     generate: Callable[[Random], bytes]
-    accept: Callable[[bytes], bytes] | None
+    accept: Acceptance | None
     public: Callable[[bytes], PublicKey] | None
     opener: Callable[[bytes, str], Opened]
 
@@ -78,7 +80,7 @@ def _symmetric(name: str, length: int) -> KeySpec:
         default_usage=ENCRYPTING,
         plaintext_max=MappingProxyType({name: PLAINTEXT_MAX}),
         generate=lambda random: draw(random, length),
-        accept=lambda raw: _exactly(raw, length),
+        accept=accepting.symmetric(length),
         public=None,
         opener=lambda material, usage: Opened(),
     )
@@ -93,7 +95,7 @@ def _rsa(name: str, bits: int) -> KeySpec:
         default_usage=None,
         plaintext_max=MappingProxyType({algorithm: rsa.plaintext_max(bits, algorithm) for algorithm in rsa.OAEP}),
         generate=lambda random: rsa.generate(bits),
-        accept=lambda raw: rsa.accept(raw, bits),
+        accept=accepting.rsa(bits),
         public=rsa.public,
         opener=lambda material, usage: rsa.open_key(name, material, usage),
     )
@@ -109,7 +111,7 @@ def _ecc(name: str, *, agrees: bool = True) -> KeySpec:
         default_usage=None,
         plaintext_max=MappingProxyType({}),
         generate=lambda random: ecc.generate(name),
-        accept=lambda raw: ecc.accept(raw, name),
+        accept=accepting.ecc(ecc.CURVES[name].curve),
         public=ecc.public,
         opener=lambda material, usage: ecc.open_key(name, material, usage),
     )
@@ -125,16 +127,10 @@ def _mac(name: str, length: int) -> KeySpec:
         default_usage=None,
         plaintext_max=MappingProxyType({}),
         generate=lambda random: draw(random, length),
-        accept=lambda raw: mac.accept(raw, length),
+        accept=accepting.hmac(length),
         public=None,
         opener=lambda material, usage: mac.open_key(name, algorithm, material),
     )
-
-
-def _exactly(raw: bytes, length: int) -> bytes:
-    if len(raw) != length:
-        raise errors.invalid_ciphertext()
-    return raw
 
 
 SPECS: Final[Mapping[str, KeySpec]] = MappingProxyType(

@@ -14,20 +14,12 @@ from typing import Final
 from keystead import errors
 from keystead.crypto.capabilities import Capability, Opened
 
-IMPORTED_MAX: Final = 128
 HASHES: Final = {
     "HMAC_SHA_224": "sha224",
     "HMAC_SHA_256": "sha256",
     "HMAC_SHA_384": "sha384",
     "HMAC_SHA_512": "sha512",
 }
-
-
-def accept(raw: bytes, shortest: int) -> bytes:
-    """Imported bytes as material; InvalidCiphertextException for a length that the spec's keys do not have."""
-    if not shortest <= len(raw) <= IMPORTED_MAX:
-        raise errors.invalid_ciphertext()
-    return raw
 
 
 def open_key(spec: str, algorithm: str, material: bytes) -> Opened:

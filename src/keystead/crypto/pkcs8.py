@@ -1,12 +1,11 @@
 """Private keys as bytes: the PKCS#8 form (RFC 5958) in which material of asymmetric keys is wrapped (docs/format.md §10).
 
 Guarantees: what is written has one spelling for each key, so that equal keys are equal bytes. Reading believes what it
-is given: material was authenticated when it was unwrapped. What comes from outside goes through `imported`.
+is given: material was authenticated when it was unwrapped. What comes from outside goes through `accepting`.
 """
 
 from __future__ import annotations
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -16,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from keystead import errors
 from keystead.crypto.capabilities import PublicKey
 
 
@@ -34,14 +32,6 @@ def read(material: bytes) -> PrivateKeyTypes:
 def checked(der: bytes) -> PrivateKeyTypes:
     """The key, all of its numbers checked; ValueError, TypeError or UnsupportedAlgorithm when it is none."""
     return load_der_private_key(der, None)
-
-
-def imported(raw: bytes) -> PrivateKeyTypes:
-    """The key that a caller brought as DER PKCS#8, checked; InvalidCiphertextException when it is none."""
-    try:
-        return checked(raw)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise errors.invalid_ciphertext() from None
 
 
 def public(key: PublicKeyTypes) -> PublicKey:

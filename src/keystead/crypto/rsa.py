@@ -49,17 +49,6 @@ def generate(bits: int) -> bytes:
     return material
 
 
-def accept(raw: bytes, bits: int) -> bytes:
-    """An imported private key (PKCS#8) as material. InvalidCiphertextException unless it is a valid RSA key of two
-    primes with a modulus of ``bits`` bits and a public exponent that FIPS 186-5 §A.1.1 allows."""
-    key = pkcs8.imported(raw)
-    if not isinstance(key, RSAPrivateKey) or key.key_size != bits:
-        raise errors.invalid_ciphertext()
-    if not PUBLIC_EXPONENT <= key.public_key().public_numbers().e < 1 << 256:
-        raise errors.invalid_ciphertext()
-    return pkcs8.written(key)
-
-
 def public(material: bytes) -> PublicKey:
     return pkcs8.public(_read(material).public_key())
 
