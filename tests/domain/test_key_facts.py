@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -48,17 +50,35 @@ IMPORT, UNAVAILABLE = invalid("is pending import"), invalid("is unavailable")
 CREATING, UPDATING = invalid("is creating"), invalid("is updating")
 
 # The key state table of the AWS KMS developer guide, written out once more in words; None allows.
+DOOMED = {KeyState.PENDING_DELETION: PENDING, KeyState.PENDING_REPLICA_DELETION: PENDING}
+USING = {
+    **DOOMED,
+    KeyState.DISABLED: DISABLED,
+    KeyState.PENDING_IMPORT: IMPORT,
+    KeyState.UNAVAILABLE: UNAVAILABLE,
+    KeyState.CREATING: CREATING,
+}
 EXPECTED = {
     States.ANY: {},
-    States.CRYPTOGRAPHIC: {
-        KeyState.DISABLED: DISABLED,
-        KeyState.PENDING_DELETION: PENDING,
-        KeyState.PENDING_REPLICA_DELETION: PENDING,
-        KeyState.PENDING_IMPORT: IMPORT,
+    States.CRYPTOGRAPHIC: USING,
+    States.GET_PUBLIC_KEY: {state: refusal for state, refusal in USING.items() if state is not KeyState.DISABLED},
+    States.CREATE_GRANT: {state: refusal for state, refusal in USING.items() if state is not KeyState.UNAVAILABLE},
+    States.ROTATION: USING,
+    States.IMPORT_PARAMETERS: {
+        **DOOMED,
         KeyState.UNAVAILABLE: UNAVAILABLE,
         KeyState.CREATING: CREATING,
+        KeyState.UPDATING: UPDATING,
     },
-    States.EDIT: {KeyState.PENDING_DELETION: PENDING, KeyState.PENDING_REPLICA_DELETION: PENDING},
+    States.IMPORT: {**DOOMED, KeyState.UNAVAILABLE: UNAVAILABLE, KeyState.CREATING: CREATING},
+    States.DELETE_IMPORTED: {
+        KeyState.UNAVAILABLE: UNAVAILABLE,
+        KeyState.CREATING: CREATING,
+        KeyState.UPDATING: UPDATING,
+    },
+    States.REPLICATE: {**USING, KeyState.UPDATING: UPDATING},
+    States.UPDATE_PRIMARY: USING,
+    States.EDIT: DOOMED,
     States.SWITCH: {
         KeyState.PENDING_DELETION: PENDING,
         KeyState.PENDING_REPLICA_DELETION: PENDING,
@@ -103,6 +123,15 @@ def test_a_key_exists_until_its_deletion_date() -> None:
     assert doomed.exists(99.999)
     assert not doomed.exists(100.0)
     assert key(KeyState.DISABLED, deletion_date=None).exists(1e12)
+
+
+@pytest.mark.parametrize("state", KeyState)
+def test_a_key_waits_for_import_from_the_moment_on_when_its_material_expires(state: KeyState) -> None:
+    imported = replace(key(state), valid_to=100.0)
+    assert imported.at(99.999) is imported
+    expected = KeyState.PENDING_IMPORT if state in {KeyState.ENABLED, KeyState.DISABLED} else state
+    assert imported.at(100.0).state is expected
+    assert key(state).at(1e12).state is state
 
 
 @pytest.mark.parametrize(

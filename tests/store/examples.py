@@ -8,7 +8,19 @@ from typing import Any
 from hypothesis import strategies as st
 
 from keystead.domain.caller import Principal, PrincipalKind
-from keystead.domain.key import Alias, Key, KeyState, WrappedKey, WrappedMaterial
+from keystead.domain.grants import Grant
+from keystead.domain.key import (
+    Alias,
+    ExpirationModel,
+    Key,
+    KeyState,
+    LastUse,
+    Material,
+    MaterialState,
+    RotationType,
+    WrappedKey,
+    WrappedMaterial,
+)
 from keystead.store.interface import StoredAccessKey, Transaction
 
 ACCOUNT = "111122223333"
@@ -39,6 +51,12 @@ def key(key_id: str = KEY_ID, **changes: Any) -> Key:
         "policy": '{"Version":"2012-10-17","Statement":[]}',
         "material_id": "ab" * 32,
         "tags": (("team", "payroll"), ("stage", "prod")),
+        "primary_region": REGION,
+        "rotation_period_days": 365,
+        "next_rotation": 1_700_000_005.5,
+        "expiration_model": ExpirationModel.EXPIRES,
+        "valid_to": 1_700_000_006.5,
+        "pending_window_days": 7,
     }
     return Key(**(facts | changes))
 
@@ -63,6 +81,50 @@ def material(key_id: str = KEY_ID, version: int = 1, size: int = 108) -> Wrapped
         scramble(name, size),
         1_700_000_003.0,
     )
+
+
+def material_fact(key_id: str = KEY_ID, version: int = 1, **changes: Any) -> Material:
+    facts: dict[str, Any] = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "key_id": key_id,
+        "material_id": material(key_id, version).material_id,
+        "version": version,
+        "state": MaterialState.CURRENT,
+        "present": True,
+        "created": 1_700_000_003.0,
+        "rotation_date": 1_700_000_007.5,
+        "rotation_type": RotationType.ON_DEMAND,
+        "expiration_model": ExpirationModel.EXPIRES,
+        "valid_to": 1_700_000_006.5,
+        "description": "from the vault",
+    }
+    return Material(**(facts | changes))
+
+
+def grant(number: int = 1, key_id: str = KEY_ID, **changes: Any) -> Grant:
+    facts: dict[str, Any] = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "key_id": key_id,
+        "grant_id": f"{number:064x}",
+        "grantee": USER,
+        "operations": ("Encrypt", "Decrypt"),
+        "issuing_account": f"arn:aws:iam::{ACCOUNT}:root",
+        "created": 1_700_000_008.0,
+        "name": "nightly",
+        "grantee_unique_id": "AIDACKCEVSQ6C2EXAMPLE",
+        "retiring": f"arn:aws:iam::{ACCOUNT}:role/keeper",
+        "retiring_unique_id": "AROACKCEVSQ6C2EXAMPLE",
+        "context_equals": (("a", "b"),),
+        "context_subset": (("c", "d"),),
+        "source_arn": "arn:aws:s3:::bucket",
+    }
+    return Grant(**(facts | changes))
+
+
+def last_use(at: float = 1_700_000_009.0, key_id: str = KEY_ID) -> LastUse:
+    return LastUse(ACCOUNT, REGION, key_id, "Decrypt", at, f"event at {at}", f"request at {at}")
 
 
 def principal(arn: str = USER) -> Principal:
@@ -95,6 +157,9 @@ def put_all(t: Transaction) -> None:
     t.put_alias(alias())
     t.put_wrap_key(wrap_key())
     t.put_material(material())
+    t.put_material_fact(material_fact())
+    t.put_grant(grant())
+    t.put_last_use(last_use())
     t.put_principal(principal(), 1_700_000_000.5)
     t.put_access_key(access_key())
 
@@ -123,6 +188,46 @@ keys = st.builds(
     deletion_date=st.none() | times,
     multi_region=st.booleans(),
     tags=pairs,
+    primary_region=st.none() | texts,
+    rotation_period_days=st.none() | st.integers(90, 2560),
+    next_rotation=st.none() | times,
+    expiration_model=st.none() | st.sampled_from(ExpirationModel),
+    valid_to=st.none() | times,
+    pending_window_days=st.none() | st.integers(7, 30),
+)
+material_facts = st.builds(
+    Material,
+    account=st.just(ACCOUNT),
+    region=st.just(REGION),
+    key_id=st.just(KEY_ID),
+    material_id=texts,
+    version=st.integers(2, 2**40),
+    state=st.sampled_from(MaterialState),
+    present=st.booleans(),
+    created=times,
+    rotation_date=st.none() | times,
+    rotation_type=st.none() | st.sampled_from(RotationType),
+    expiration_model=st.none() | st.sampled_from(ExpirationModel),
+    valid_to=st.none() | times,
+    description=st.none() | texts,
+)
+grants = st.builds(
+    Grant,
+    account=st.just(ACCOUNT),
+    region=st.just(REGION),
+    key_id=st.just(KEY_ID),
+    grant_id=texts.filter(bool),
+    grantee=texts,
+    operations=st.lists(texts, max_size=4).map(tuple),
+    issuing_account=texts,
+    created=times,
+    name=st.none() | texts,
+    grantee_unique_id=st.none() | texts,
+    retiring=st.none() | texts,
+    retiring_unique_id=st.none() | texts,
+    context_equals=st.none() | pairs,
+    context_subset=st.none() | pairs,
+    source_arn=st.none() | texts,
 )
 principals = st.builds(
     Principal,

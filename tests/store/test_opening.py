@@ -218,10 +218,20 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(sqlite: SqliteDatabase, pl
 
 
 def test_steps_are_numbered_without_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "0001_first.sql").write_text("SELECT 1")
-    (tmp_path / "0003_third.sql").write_text("SELECT 3")
+    (tmp_path / "0002_first.sql").write_text("SELECT 2")
+    (tmp_path / "0004_third.sql").write_text("SELECT 4")
     monkeypatch.setattr(migrations.resources, "files", lambda _: tmp_path)
     with pytest.raises(ValueError, match="without gaps"):
         migrations.load.__wrapped__()
-    (tmp_path / "0002_second.sql").write_text("SELECT 2")
-    assert [step.version for step in migrations.load.__wrapped__()] == [1, 2, 3]
+    (tmp_path / "0003_second.sql").write_text("SELECT 3")
+    assert [step.version for step in migrations.load.__wrapped__()] == [2, 3, 4]
+
+
+def test_a_store_of_a_development_version_is_refused_in_one_sentence_and_left_as_it_is(sqlite: SqliteDatabase) -> None:
+    sqlite.open().close()
+    sqlite.edit(f"PRAGMA user_version = {migrations.FIRST - 1}")
+    before = sqlite.path.read_bytes()
+    with pytest.raises(StoreUnusable, match="before the first release") as refused:
+        sqlite.open()
+    assert str(refused.value).count(". ") == 0
+    assert sqlite.path.read_bytes() == before

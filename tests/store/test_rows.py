@@ -32,14 +32,14 @@ def test_every_key_comes_back_equal(store: Store, key: Key) -> None:
     def put(t: Transaction) -> None:
         for name in t.key_ids(ACCOUNT, key.region, None, 10):
             t.delete_key(ACCOUNT, key.region, name)
-        other = t.key_by_ref(key.ref)
+        other = t.key_by_ref(key.region, key.ref)
         if other is not None:
             t.delete_key(other.account, other.region, other.key_id)
         t.put_key(key)
 
     store.transact(put)
     assert store.read(lambda r: r.key(ACCOUNT, key.region, key.key_id)) == key
-    assert store.read(lambda r: r.key_by_ref(key.ref)) == key
+    assert store.read(lambda r: r.key_by_ref(key.region, key.ref)) == key
 
 
 @any_rows
@@ -91,7 +91,14 @@ def test_nothing_is_found_under_names_that_were_not_put(store: Store) -> None:
     store.transact(examples.put_all)
     assert store.read(lambda r: r.key(ACCOUNT, "us-east-1", KEY_ID)) is None
     assert store.read(lambda r: r.key("444455556666", REGION, KEY_ID)) is None
-    assert store.read(lambda r: r.key_by_ref(bytes(16))) is None
+    assert store.read(lambda r: r.key_by_ref(REGION, bytes(16))) is None
+    assert store.read(lambda r: r.key_by_ref("us-east-1", examples.key().ref)) is None
+    assert store.read(lambda r: r.related(bytes(16))) == []
+    assert store.read(lambda r: r.material_facts(ACCOUNT, REGION, "other")) == []
+    assert store.read(lambda r: r.grant(ACCOUNT, REGION, "other", examples.grant().grant_id)) is None
+    assert store.read(lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, [USER + "x"])) == []
+    assert store.read(lambda r: r.has_grants(ACCOUNT, REGION, "other")) is False
+    assert store.read(lambda r: r.last_use(ACCOUNT, REGION, "other")) is None
     assert store.read(lambda r: r.alias(ACCOUNT, REGION, "alias/Payroll")) is None
     assert store.read(lambda r: r.wrap_key(ACCOUNT, "us-east-1", KEY_ID)) is None
     assert store.read(lambda r: r.materials(ACCOUNT, REGION, "other")) == []
@@ -220,24 +227,65 @@ def test_keys_are_due_from_their_deletion_date_on_and_only_while_pending(store: 
     assert store.read(lambda r: r.due_for_deletion(99.9, 10)) == []
 
 
+def test_keys_are_due_for_rotation_while_they_are_enabled_and_no_replica(store: Store) -> None:
+    def put(t: Transaction) -> None:
+        t.put_key(examples.key("late", next_rotation=300.0))
+        t.put_key(examples.key("now", next_rotation=200.0, primary_region=None))
+        t.put_key(examples.key("early", next_rotation=100.0))
+        t.put_key(examples.key("disabled", next_rotation=100.0, state=KeyState.DISABLED))
+        t.put_key(examples.key("replica", next_rotation=100.0, primary_region="us-east-1"))
+        t.put_key(examples.key("off", next_rotation=None))
+
+    store.transact(put)
+    early, now = KeyName(ACCOUNT, REGION, "early"), KeyName(ACCOUNT, REGION, "now")
+    assert store.read(lambda r: r.due_for_rotation(200.0, 10)) == [early, now]
+    assert store.read(lambda r: r.due_for_rotation(200.0, 1)) == [early]
+    assert store.read(lambda r: r.due_for_rotation(99.9, 10)) == []
+
+
+def test_keys_are_due_for_expiry_from_their_valid_to_on_in_any_state(store: Store) -> None:
+    def put(t: Transaction) -> None:
+        t.put_key(examples.key("late", valid_to=300.0))
+        t.put_key(examples.key("now", valid_to=200.0, state=KeyState.PENDING_DELETION))
+        t.put_key(examples.key("early", valid_to=100.0, state=KeyState.DISABLED))
+        t.put_key(examples.key("never", valid_to=None))
+
+    store.transact(put)
+    early, now = KeyName(ACCOUNT, REGION, "early"), KeyName(ACCOUNT, REGION, "now")
+    assert store.read(lambda r: r.due_for_expiry(200.0, 10)) == [early, now]
+    assert store.read(lambda r: r.due_for_expiry(200.0, 1)) == [early]
+    assert store.read(lambda r: r.due_for_expiry(99.9, 10)) == []
+
+
 # --- deletion and conflicts --------------------------------------------------------------------------------------------
 
 
-def test_a_deleted_key_takes_its_aliases_material_and_wrap_key_along_and_nothing_else(store: Store) -> None:
+def test_a_deleted_key_takes_all_that_is_its_own_along_and_nothing_else(store: Store) -> None:
     def put(t: Transaction) -> None:
         examples.put_all(t)
         t.put_key(examples.key("other"))
         t.put_alias(examples.alias("alias/other", "other"))
         t.put_wrap_key(examples.wrap_key("other"))
         t.put_material(examples.material("other"))
+        t.put_material_fact(examples.material_fact("other"))
+        t.put_grant(examples.grant(key_id="other"))
+        t.put_last_use(examples.last_use(key_id="other"))
 
     store.transact(put)
     store.transact(lambda t: t.delete_key(ACCOUNT, REGION, KEY_ID))
     assert store.read(lambda r: r.key(ACCOUNT, REGION, KEY_ID)) is None
-    assert store.read(lambda r: r.key_by_ref(examples.key().ref)) is None
+    assert store.read(lambda r: r.key_by_ref(REGION, examples.key().ref)) is None
     assert store.read(lambda r: r.alias(ACCOUNT, REGION, "alias/payroll")) is None
     assert store.read(lambda r: r.wrap_key(ACCOUNT, REGION, KEY_ID)) is None
     assert store.read(lambda r: r.materials(ACCOUNT, REGION, KEY_ID)) == []
+    assert store.read(lambda r: r.material_facts(ACCOUNT, REGION, KEY_ID)) == []
+    assert store.read(lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10)) == []
+    assert store.read(lambda r: r.last_use(ACCOUNT, REGION, KEY_ID)) is None
+    assert store.read(lambda r: r.material_facts(ACCOUNT, REGION, "other")) == [examples.material_fact("other")]
+    assert store.read(lambda r: r.retirable(REGION, examples.grant().retiring or "", None, 10)) == [
+        examples.grant(key_id="other")
+    ]
+    assert store.read(lambda r: r.last_use(ACCOUNT, REGION, "other")) == examples.last_use(key_id="other")
     assert store.read(lambda r: r.key(ACCOUNT, REGION, "other")) == examples.key("other")
     assert store.read(lambda r: r.alias(ACCOUNT, REGION, "alias/other")) == examples.alias("alias/other", "other")
     assert store.read(lambda r: r.wrap_key(ACCOUNT, REGION, "other")) == examples.wrap_key("other")
@@ -253,6 +301,9 @@ def test_a_deleted_key_takes_its_aliases_material_and_wrap_key_along_and_nothing
         pytest.param(lambda t: t.put_alias(examples.alias("alias/new", "no key")), id="an alias without key"),
         pytest.param(lambda t: t.put_wrap_key(examples.wrap_key("no key")), id="a wrap key without key"),
         pytest.param(lambda t: t.put_material(examples.material("no key")), id="material without key"),
+        pytest.param(lambda t: t.put_material_fact(examples.material_fact("no key")), id="a fact without key"),
+        pytest.param(lambda t: t.put_material_fact(examples.material_fact(material_id="x")), id="a version used twice"),
+        pytest.param(lambda t: t.put_grant(examples.grant(key_id="no key")), id="a grant without key"),
         pytest.param(lambda t: t.put_access_key(examples.access_key("AKIA", "nobody")), id="an access key of nobody"),
         pytest.param(lambda t: t.put_outbox("event", b"again"), id="an event put twice"),
     ],

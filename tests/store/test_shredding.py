@@ -10,6 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ REPLACED: list[tuple[str, Callable[[Transaction], object], Callable[[Transaction
         "a wrap key wrapped anew in another size",
         lambda t: t.put_wrap_key(WrappedKey(ACCOUNT, REGION, KEY_ID, scramble("old", 92))),
         lambda t: t.put_wrap_key(WrappedKey(ACCOUNT, REGION, KEY_ID, scramble("new", 100))),
+    ),
+    (
+        "an imported material that was deleted",
+        lambda t: t.put_material(replace(examples.material(version=2), wrapped=scramble("old", 80))),
+        lambda t: t.delete_material(ACCOUNT, REGION, KEY_ID, examples.material(version=2).material_id),
     ),
     (
         "an account key wrapped anew",

@@ -27,9 +27,18 @@ class Kind(NamedTuple):
 
 
 ALIAS = "alias/payroll"
+GRANT = examples.grant().grant_id
+RETIRING = examples.grant().retiring or ""
 KINDS = (
     Kind("keys", (ACCOUNT, REGION, KEY_ID), sql.KEY[3:], lambda r: r.key(ACCOUNT, REGION, KEY_ID)),
     Kind("aliases", (ACCOUNT, REGION, ALIAS), sql.ALIAS[3:], lambda r: r.alias(ACCOUNT, REGION, ALIAS)),
+    Kind(
+        "material_facts",
+        (ACCOUNT, REGION, KEY_ID, examples.material_fact().material_id),
+        sql.MATERIAL[4:],
+        lambda r: r.material_facts(ACCOUNT, REGION, KEY_ID),
+    ),
+    Kind("grants", (ACCOUNT, REGION, KEY_ID, GRANT), sql.GRANT[4:], lambda r: r.grant(ACCOUNT, REGION, KEY_ID, GRANT)),
     Kind("principals", (USER,), sql.PRINCIPAL[1:], lambda r: r.principal(USER)),
     Kind(
         "access_keys", (ACCESS_KEY_ID,), ("principal_arn", "active", "created"), lambda r: r.access_key(ACCESS_KEY_ID)
@@ -82,10 +91,18 @@ def test_an_edited_column_is_refused_by_table_and_key_without_its_content(
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.table)
 def test_a_text_that_is_no_text_is_refused_without_quoting_it(database: Database, store: Store, kind: Kind) -> None:
     store.transact(examples.put_all)
-    text = {"keys": "description", "aliases": "key_id", "principals": "unique_id", "access_keys": "principal_arn"}
+    text = {
+        "keys": "description",
+        "aliases": "key_id",
+        "material_facts": "description",
+        "grants": "source_arn",
+        "principals": "unique_id",
+        "access_keys": "principal_arn",
+    }
     database.edit(f"UPDATE {kind.table} SET {text[kind.table]} = CAST(? AS TEXT)", b"SECRET\xff")
     error = refused(store, kind.read)
-    assert (error.table, error.key) == (kind.table, kind.key)
+    whole = 3 if kind.table == "material_facts" else None  # these are read together, and refused together
+    assert (error.table, error.key) == (kind.table, kind.key[:whole])
     assert not quotes(error)
 
 
@@ -104,6 +121,12 @@ def test_an_authentic_row_under_another_name_is_refused(database: Database, stor
     refused(store, lambda r: r.key(ACCOUNT, "us-east-1", KEY_ID))
     database.edit("UPDATE aliases SET name = 'alias/other'")
     refused(store, lambda r: r.alias(ACCOUNT, REGION, "alias/other"))
+    database.edit("UPDATE grants SET grant_id = 'other'")
+    refused(store, lambda r: r.grant(ACCOUNT, REGION, KEY_ID, "other"))
+    database.edit("UPDATE grants SET grantee = 'somebody'")
+    refused(store, lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, ["somebody"]))
+    database.edit("UPDATE material_facts SET region = 'us-east-1'")
+    refused(store, lambda r: r.material_facts(ACCOUNT, "us-east-1", KEY_ID))
     database.edit("UPDATE principals SET arn = ?", USER + "2")
     refused(store, lambda r: r.principal(USER + "2"))
     database.edit("UPDATE access_keys SET access_key_id = 'AKIA2'")
@@ -132,6 +155,19 @@ def test_an_edited_alias_is_refused_in_lists_too(database: Database, store: Stor
     refused(store, lambda r: r.aliases(ACCOUNT, REGION, KEY_ID, None, 10))
 
 
+def test_an_edited_grant_is_refused_in_every_list(database: Database, store: Store) -> None:
+    store.transact(examples.put_all)
+    database.edit("UPDATE grants SET operations = '[\"Sign\"]'")
+    for read in (
+        lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10),
+        lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10, USER),
+        lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, [USER]),
+        lambda r: r.grants_named(ACCOUNT, REGION, KEY_ID, "nightly"),
+        lambda r: r.retirable(REGION, RETIRING, None, 10),
+    ):
+        assert refused(store, read).key == (ACCOUNT, REGION, KEY_ID, GRANT)
+
+
 def test_a_tampered_row_does_not_keep_a_transaction_from_its_other_work(database: Database, store: Store) -> None:
     """A sweep meets the row, notes it and goes on."""
     store.transact(examples.put_all)
@@ -155,11 +191,16 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
         for text, name in (
             (sql.READ_KEY, (ACCOUNT, REGION, KEY_ID)),
             (sql.READ_ALIAS, (ACCOUNT, REGION, ALIAS)),
+            (sql.READ_MATERIAL_FACTS, (ACCOUNT, REGION, KEY_ID)),
+            (sql.READ_GRANT, (ACCOUNT, REGION, KEY_ID, GRANT)),
             (sql.READ_PRINCIPAL, (USER,)),
             (sql.READ_ACCESS_KEY, (ACCESS_KEY_ID,)),
         ):
             authentic[text] = r._execute(text, name)
-        authentic[sql.READ_KEY_BY_REF] = authentic[sql.READ_KEY]
+        authentic[sql.READ_KEY_BY_REF] = authentic[sql.READ_RELATED] = authentic[sql.READ_KEY]
+        for text in (sql.READ_GRANTS, sql.READ_GRANTS_OF_GRANTEE, sql.READ_GRANTS_FOR, sql.READ_GRANTS_NAMED):
+            authentic[text] = authentic[sql.READ_GRANT]
+        authentic[sql.READ_RETIRABLE] = authentic[sql.READ_GRANT]
         authentic[sql.READ_ALIASES] = authentic[sql.READ_ALIASES_OF_KEY] = authentic[sql.READ_ALIAS]
 
     store.read(keep)
@@ -168,7 +209,17 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
     asked: list[Callable[[], object]] = [
         lambda: misled.key(ACCOUNT, REGION, "other"),
         lambda: misled.key("444455556666", REGION, KEY_ID),
-        lambda: misled.key_by_ref(bytes(16)),
+        lambda: misled.key_by_ref(REGION, bytes(16)),
+        lambda: misled.key_by_ref("us-east-1", examples.key().ref),
+        lambda: misled.related(bytes(16)),
+        lambda: misled.material_facts(ACCOUNT, REGION, "other"),
+        lambda: misled.grant(ACCOUNT, REGION, KEY_ID, "other"),
+        lambda: misled.grants(ACCOUNT, REGION, "other", None, 10),
+        lambda: misled.grants(ACCOUNT, REGION, KEY_ID, None, 10, USER + "2"),
+        lambda: misled.grants_for(ACCOUNT, REGION, KEY_ID, [USER + "2"]),
+        lambda: misled.grants_named(ACCOUNT, REGION, KEY_ID, "other"),
+        lambda: misled.retirable(REGION, USER, None, 10),
+        lambda: misled.retirable("us-east-1", RETIRING, None, 10),
         lambda: misled.alias(ACCOUNT, REGION, "alias/other"),
         lambda: misled.aliases("444455556666", REGION, None, None, 10),
         lambda: misled.aliases(ACCOUNT, REGION, "other", None, 10),
@@ -184,8 +235,11 @@ def test_a_row_that_makes_no_sense_is_refused_even_without_row_macs(database: Da
     store.transact(examples.put_all)
     tool = database.open(row_mac=None)
     database.edit("UPDATE keys SET state = 'SECRET'")
+    database.edit("UPDATE material_facts SET rotation_type = 'SECRET'")
+    database.edit("UPDATE grants SET context_equals = 'SECRET'")
     database.edit("UPDATE principals SET policies = 'SECRET'")
-    for kind in (KINDS[0], KINDS[2]):
+    for table in ("keys", "material_facts", "grants", "principals"):
+        [kind] = [kind for kind in KINDS if kind.table == table]
         error = refused(tool, kind.read)
         assert not quotes(error)
 

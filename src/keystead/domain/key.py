@@ -7,8 +7,9 @@ the epoch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from keystead.domain import arn
 
@@ -24,6 +25,9 @@ class KeyState(StrEnum):
     UNAVAILABLE = "Unavailable"
     CREATING = "Creating"
     UPDATING = "Updating"
+
+
+_USABLE: Final = frozenset({KeyState.ENABLED, KeyState.DISABLED})
 
 
 class MaterialState(StrEnum):
@@ -92,6 +96,13 @@ class Key:
             self.state is KeyState.PENDING_DELETION and self.deletion_date is not None and now >= self.deletion_date
         )
 
+    def at(self, now: float) -> Key:
+        """The key as it is now: from the moment on when a material in use expires it waits for import, whether or not
+        its rows say so yet."""
+        if self.valid_to is None or now < self.valid_to or self.state not in _USABLE:
+            return self
+        return replace(self, state=KeyState.PENDING_IMPORT)
+
 
 @dataclass(frozen=True, slots=True)
 class Alias:
@@ -130,6 +141,13 @@ class Material:
     expiration_model: ExpirationModel | None = None
     valid_to: float | None = None
     description: str | None = None
+
+
+def first_material(key: Key) -> Material:
+    """The material that a key is created with."""
+    return Material(
+        key.account, key.region, key.key_id, key.material_id or "", 1, MaterialState.CURRENT, True, key.created
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ pending deletion answer KMSInvalidStateException, never DisabledException)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, auto
 from typing import Final
 
 from keystead import errors
@@ -37,19 +37,46 @@ _OUTCOMES: Final[dict[str, Callable[[str], errors.Refusal]]] = {
 
 
 class States(Enum):
-    """Classes of operations that share one row of the state table, in the order of `_STATES`."""
+    """Classes of operations that share one row of the state table."""
 
-    #        enabled disabled pendDel pendReplica pendImport unavailable creating updating
-    ANY = "Y Y Y Y Y Y Y Y"
-    CRYPTOGRAPHIC = "Y D P P I U C Y"
-    EDIT = "Y Y P P Y Y Y Y"
-    SWITCH = "Y Y P P I Y C G"
-    SCHEDULE_DELETION = "Y Y P P Y Y Y G"
-    CANCEL_DELETION = "N N Y Y N N N N"
+    ANY = auto()
+    CRYPTOGRAPHIC = auto()
+    GET_PUBLIC_KEY = auto()
+    CREATE_GRANT = auto()
+    EDIT = auto()
+    SWITCH = auto()
+    ROTATION = auto()
+    IMPORT_PARAMETERS = auto()
+    IMPORT = auto()
+    DELETE_IMPORTED = auto()
+    REPLICATE = auto()
+    UPDATE_PRIMARY = auto()
+    SCHEDULE_DELETION = auto()
+    CANCEL_DELETION = auto()
 
+
+# GetPublicKey on a disabled key: the guide says DisabledException, the service was seen to answer. Import and rotation
+# refuse keys of an unfitting origin or type before they look at the state, so that some of their cells are never met.
+_ROWS: Final = {
+    #                         enabled disabled pendDel pendReplica pendImport unavailable creating updating
+    States.ANY: "                Y       Y       Y       Y           Y          Y           Y        Y",
+    States.CRYPTOGRAPHIC: "      Y       D       P       P           I          U           C        Y",
+    States.GET_PUBLIC_KEY: "     Y       Y       P       P           I          U           C        Y",
+    States.CREATE_GRANT: "       Y       D       P       P           I          Y           C        Y",
+    States.EDIT: "               Y       Y       P       P           Y          Y           Y        Y",
+    States.SWITCH: "             Y       Y       P       P           I          Y           C        G",
+    States.ROTATION: "           Y       D       P       P           I          U           C        Y",
+    States.IMPORT_PARAMETERS: "  Y       Y       P       P           Y          U           C        G",
+    States.IMPORT: "             Y       Y       P       P           Y          U           C        Y",
+    States.DELETE_IMPORTED: "    Y       Y       Y       Y           Y          U           C        G",
+    States.REPLICATE: "          Y       D       P       P           I          U           C        G",
+    States.UPDATE_PRIMARY: "     Y       D       P       P           I          U           C        Y",
+    States.SCHEDULE_DELETION: "  Y       Y       P       P           Y          Y           Y        G",
+    States.CANCEL_DELETION: "    N       N       Y       Y           N          N           N        N",
+}
 
 _TABLE: Final[dict[tuple[States, KeyState], str]] = {
-    (row, state): letter for row in States for state, letter in zip(_STATES, row.value.split(), strict=True)
+    (row, state): letter for row in States for state, letter in zip(_STATES, _ROWS[row].split(), strict=True)
 }
 
 

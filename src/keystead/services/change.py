@@ -15,6 +15,7 @@ from keystead.store.interface import Transaction
 
 #: Kinds of the change log: what a worker must forget when it reads the row.
 KEY: Final = "key"
+GRANT: Final = "grant"  # the subject is the key's id: its grants are not what they were, the rest is
 ALIAS: Final = "alias"
 PRINCIPAL: Final = "principal"
 ACCESS_KEY: Final = "access_key"
@@ -48,6 +49,11 @@ class Change:
 def touch(key: Key) -> Touch:
     """That this key is not what it was."""
     return Touch(KEY, key.account, key.region, key.key_id)
+
+
+def touch_grants(key: Key) -> Touch:
+    """That the grants of this key are not what they were."""
+    return Touch(GRANT, key.account, key.region, key.key_id)
 
 
 def keep(key: Key, answer: Any = None) -> Change:

@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.crypto.symmetric import Sealer
 from keystead.domain.caller import Credential, Principal
+from keystead.domain.grants import Grant
 from keystead.domain.key import Alias, Key, WrappedKey, WrappedMaterial
 from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
@@ -40,6 +41,7 @@ class Policies(NamedTuple):
 # A snapshot this far behind is emptied instead of patched row by row.
 _CATCH_UP_ROWS = 1_000
 _ANSWERS_PER_KEY = 1_000
+_GRANTEES_PER_KEY = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,13 +60,17 @@ class LoadedKey:
     """A key with its compiled policy and the aliases that point to it.
 
     ``opened`` holds the capabilities that the gate in `services.gate` has made of its material, by material id, and
-    ``answers`` what the policy engine may remember of it: both go when the key changes."""
+    ``answers`` what the policy engine may remember of it: both go when the key changes. ``grants`` are those that were
+    asked for, by the names of the grantee, and ``granted`` whether the key has any (None: not known); both are of now
+    when a grant is made or goes, without the rest. Ask through `Facts.grants`."""
 
     key: Key
     policy: Policy
     aliases: tuple[str, ...]
     opened: dict[str, Sealer] = field(default_factory=dict, repr=False)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
+    grants: dict[tuple[str, ...], tuple[Grant, ...]] = field(default_factory=dict, repr=False)
+    granted: bool | None = None
 
     def remember(self, question: tuple[str, str], answer: Answer) -> None:
         """Keep an answer under (principal ARN, permission); a key that very many use starts anew now and then."""
@@ -72,13 +78,21 @@ class LoadedKey:
             self.answers.clear()
         self.answers[question] = answer
 
+    def forget_grants(self) -> None:
+        self.grants.clear()
+        self.granted = None
+
 
 class Facts(Protocol):
     """What an operation may ask. Nothing here decides who may know the answer."""
 
     def key(self, account: str, region: str, key_id: str) -> LoadedKey | None: ...
 
-    def key_by_ref(self, ref: bytes) -> LoadedKey | None: ...
+    def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None: ...
+
+    def grants(self, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
+        """The grants of a key whose grantee is one of these names. Names only: whether a grant is for the principal
+        that has the name now is decided by its unique id."""
 
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
 
@@ -91,6 +105,10 @@ class Facts(Protocol):
 def load_key(reader: Reader, key: Key) -> LoadedKey:
     names = tuple(found.name for found in reader.aliases(key.account, key.region, key.key_id, None, 1_000))
     return LoadedKey(key, document.parse_key_policy(key.policy), names)
+
+
+def load_grants(reader: Reader, key: Key, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
+    return tuple(reader.grants_for(key.account, key.region, key.key_id, grantees))
 
 
 def compile_policies(principal: Principal) -> Policies:
@@ -138,9 +156,12 @@ class Rows:
         found = self._reader.key(account, region, key_id)
         return None if found is None else load_key(self._reader, found)
 
-    def key_by_ref(self, ref: bytes) -> LoadedKey | None:
-        found = self._reader.key_by_ref(ref)
+    def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None:
+        found = self._reader.key_by_ref(region, ref)
         return None if found is None else load_key(self._reader, found)
+
+    def grants(self, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
+        return load_grants(self._reader, loaded.key, grantees)
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         return self._reader.alias(account, region, name)
@@ -203,7 +224,7 @@ class Snapshot:
         self._epochs = epochs
         self._open_secret = open_secret
         self._keys: _Cache[tuple[str, str, str], LoadedKey] = _Cache(keys)
-        self._refs: dict[bytes, LoadedKey] = {}
+        self._refs: dict[tuple[str, bytes], LoadedKey] = {}
         self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
         self._policies: _Cache[str, Policies] = _Cache(credentials)
@@ -235,7 +256,11 @@ class Snapshot:
         if row.kind == change.KEY:
             gone = self._keys.entries.pop((row.account, row.region, row.subject), None)
             if gone is not None:
-                self._refs.pop(gone.key.ref, None)
+                self._refs.pop((gone.key.region, gone.key.ref), None)
+        elif row.kind == change.GRANT:
+            of_key = self._keys.entries.get((row.account, row.region, row.subject))
+            if of_key is not None:
+                of_key.forget_grants()
         elif row.kind == change.ALIAS:
             self._aliases.entries.pop((row.account, row.region, row.subject), None)
         elif row.kind == change.ACCESS_KEY:
@@ -272,11 +297,11 @@ class Snapshot:
             return found
         return self._store.read(lambda reader: self._keep(reader, reader.key(account, region, key_id)))
 
-    def key_by_ref(self, ref: bytes) -> LoadedKey | None:
-        found = self._refs.get(ref)
+    def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None:
+        found = self._refs.get((region, ref))
         if found is not None:
             return found
-        return self._store.read(lambda reader: self._keep(reader, reader.key_by_ref(ref)))
+        return self._store.read(lambda reader: self._keep(reader, reader.key_by_ref(region, ref)))
 
     def _keep(self, reader: Reader, key: Key | None) -> LoadedKey | None:
         if key is None:
@@ -284,9 +309,28 @@ class Snapshot:
         loaded = load_key(reader, key)
         gone = self._keys.put((key.account, key.region, key.key_id), loaded)
         if gone is not None:
-            self._refs.pop(gone.key.ref, None)
-        self._refs[key.ref] = loaded
+            self._refs.pop((gone.key.region, gone.key.ref), None)
+        self._refs[key.region, key.ref] = loaded
         return loaded
+
+    def grants(self, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
+        if loaded.granted is False:
+            return ()
+        found = loaded.grants.get(grantees)
+        if found is None:
+            found = self._store.read(lambda reader: self._keep_grants(reader, loaded, grantees))
+        return found
+
+    def _keep_grants(self, reader: Reader, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
+        key = loaded.key
+        loaded.granted = reader.has_grants(key.account, key.region, key.key_id)
+        if not loaded.granted:
+            return ()
+        found = load_grants(reader, key, grantees)
+        if len(loaded.grants) >= _GRANTEES_PER_KEY:
+            loaded.grants.clear()
+        loaded.grants[grantees] = found
+        return found
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         found = self._aliases.entries.get((account, region, name))

@@ -17,7 +17,7 @@ from keystead import errors
 from keystead.crypto import ciphertext, keyspecs
 from keystead.crypto.symmetric import Sealer
 from keystead.domain import references, states
-from keystead.domain.key import Key, WrappedKey, WrappedMaterial
+from keystead.domain.key import Key, WrappedKey, WrappedMaterial, first_material
 from keystead.services.call import Call
 from keystead.services.facts import LoadedKey, load_secrets
 from keystead.store.interface import Transaction
@@ -73,8 +73,8 @@ class Gate(Call[R]):
         return self._unwrapped(loaded, material_id), parsed
 
     def _admit_by_blob(self, blob: ciphertext.Blob, permission: str | None, values: Mapping[str, Any]) -> LoadedKey:
-        loaded = self.facts.key_by_ref(blob.ref)
-        if loaded is None or loaded.key.region != self.caller.region or not loaded.key.exists(self.now):
+        loaded = self.facts.key_by_ref(self.caller.region, blob.ref)
+        if loaded is None or not loaded.key.exists(self.now):
             self.asked = True  # there is nothing to ask permission for, and the refusal tells nothing
             raise errors.unreadable_ciphertext()
         try:
@@ -97,7 +97,7 @@ class Gate(Call[R]):
         try:
             aimed = self._resolve(references.parse(destination, self.caller.account, self.caller.region, aliases=True))
             if source is None:
-                found = self.facts.key_by_ref(ciphertext.parse(blob).ref)
+                found = self.facts.key_by_ref(self.caller.region, ciphertext.parse(blob).ref)
             else:
                 found = self._resolve(references.parse(source, self.caller.account, self.caller.region, aliases=True))
         except errors.Refusal:
@@ -151,6 +151,7 @@ class Gate(Call[R]):
         return (
             lambda transaction: transaction.put_wrap_key(wrap_key),
             lambda transaction: transaction.put_material(wrapped),
+            lambda transaction: transaction.put_material_fact(first_material(key)),
         )
 
 

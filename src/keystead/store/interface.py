@@ -6,8 +6,9 @@ Guarantees, for every implementation (the same contract tests run on each):
 * All or nothing. A transaction whose function raises, or whose commit fails, leaves no row behind.
 * One order. Write transactions happen one after the other; a read sees all of a transaction or nothing of it, and
   every transaction that returned, in any process, before the read began.
-* A row that decides about security (keys with their policy and tags, aliases, principals with their policies, access
-  keys) is covered by a MAC over its table, its primary key and all its columns; one that fails is refused, never used.
+* A row that decides about security (keys with their policy and tags, facts of material, grants, aliases, principals
+  with their policies, access keys) is covered by a MAC over its table, its primary key and all its columns; one that
+  fails is refused, never used.
 
 Does not guarantee: that a row which somebody with write access to the files removed, or put back in an older authentic
 version, is missed (the audit journal tells such things apart); that wrapped keys are whole (they authenticate
@@ -18,12 +19,13 @@ Nothing here is a key in the clear. Times are seconds since the epoch. Texts are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from keystead.domain.caller import Principal
-from keystead.domain.key import Alias, Key, WrappedKey, WrappedMaterial
+from keystead.domain.grants import Grant
+from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 
 T = TypeVar("T")
 
@@ -148,13 +150,16 @@ class OutboxRow(NamedTuple):
 class Reader(Protocol):
     """Reads of one consistent snapshot. Valid only inside the function it was given to.
 
-    All reads may raise StoreUnavailable. Reads of `Key`, `Alias`, `Principal` and `StoredAccessKey` raise StoreTampered
-    when a row fails its MAC.
+    All reads may raise StoreUnavailable. Reads of `Key`, `Material`, `Grant`, `Alias`, `Principal` and `StoredAccessKey`
+    raise StoreTampered when a row fails its MAC.
     """
 
     def key(self, account: str, region: str, key_id: str) -> Key | None: ...
 
-    def key_by_ref(self, ref: bytes) -> Key | None: ...
+    def key_by_ref(self, region: str, ref: bytes) -> Key | None: ...
+
+    # The key of that ref in each region, by region: a multi-Region key's primary and replicas.
+    def related(self, ref: bytes) -> list[Key]: ...
 
     # Names only, in ascending order, those greater than `after`. Names are not covered by MACs: read the key before
     # using one.
@@ -175,9 +180,44 @@ class Reader(Protocol):
     # Oldest version first.
     def materials(self, account: str, region: str, key_id: str) -> list[WrappedMaterial]: ...
 
-    # Candidates: state PendingDeletion and a deletion date at or before `now`, earliest first. Not covered by MACs:
-    # whoever deletes reads the key inside the deleting transaction and decides by what it says.
+    # Oldest version first. Of an imported material also after its bytes were deleted.
+    def material_facts(self, account: str, region: str, key_id: str) -> list[Material]: ...
+
+    def grant(self, account: str, region: str, key_id: str, grant_id: str) -> Grant | None: ...
+
+    # By grant id, ascending, those greater than `after`; all, or those of one grantee.
+    def grants(
+        self, account: str, region: str, key_id: str, after: str | None, limit: int, grantee: str | None = None
+    ) -> list[Grant]: ...
+
+    # All grants of a key whose grantee is one of these names, exactly as written.
+    def grants_for(self, account: str, region: str, key_id: str, grantees: Iterable[str]) -> list[Grant]: ...
+
+    def grants_named(self, account: str, region: str, key_id: str, name: str) -> list[Grant]: ...
+
+    # Of all keys of all accounts in the region that name `retiring`, exactly as written; by grant id, ascending, those
+    # greater than `after`.
+    def retirable(self, region: str, retiring: str, after: str | None, limit: int) -> list[Grant]: ...
+
+    def count_grants(self, account: str, region: str, key_id: str) -> int: ...
+
+    # Costs the same however many there are.
+    def has_grants(self, account: str, region: str, key_id: str) -> bool: ...
+
+    # Not covered by a MAC: it is told, and decides nothing.
+    def last_use(self, account: str, region: str, key_id: str) -> LastUse | None: ...
+
+    # What time has made due, earliest first. These are candidates, not covered by MACs: whoever acts on one reads the
+    # key inside the acting transaction and decides by what it says.
+    #
+    # State PendingDeletion and a deletion date at or before `now`.
     def due_for_deletion(self, now: float, limit: int) -> list[KeyName]: ...
+
+    # Enabled, not a replica, and a next rotation at or before `now`.
+    def due_for_rotation(self, now: float, limit: int) -> list[KeyName]: ...
+
+    # Imported material whose earliest `valid_to` is at or before `now`, in any state.
+    def due_for_expiry(self, now: float, limit: int) -> list[KeyName]: ...
 
     # The wrapped account key, None when there is no such account.
     def account_key(self, account: str) -> bytes | None: ...
@@ -224,13 +264,27 @@ class Transaction(Reader, Protocol):
     # Key, policy and tags in one row under one MAC: a tag or a statement cannot be taken out by itself.
     def put_key(self, key: Key) -> None: ...
 
-    # The key, its tags, aliases, material and wrap key. The bytes leave the live files with the next
-    # `Store.checkpoint_truncate`.
+    # The key, its tags, aliases, grants, last use, wrap key, and its material with all that is known of it. The bytes
+    # leave the live files with the next `Store.checkpoint_truncate`.
     def delete_key(self, account: str, region: str, key_id: str) -> None: ...
 
     def put_wrap_key(self, row: WrappedKey) -> None: ...
 
     def put_material(self, row: WrappedMaterial) -> None: ...
+
+    # The wrapped bytes alone. They leave the live files with the next `Store.checkpoint_truncate`.
+    def delete_material(self, account: str, region: str, key_id: str, material_id: str) -> None: ...
+
+    def put_material_fact(self, material: Material) -> None: ...
+
+    def delete_material_fact(self, account: str, region: str, key_id: str, material_id: str) -> None: ...
+
+    def put_grant(self, grant: Grant) -> None: ...
+
+    def delete_grant(self, account: str, region: str, key_id: str, grant_id: str) -> None: ...
+
+    # Does nothing when the key is gone or a later use is known: uses are written some time after they were.
+    def put_last_use(self, use: LastUse) -> None: ...
 
     def put_alias(self, alias: Alias) -> None: ...
 

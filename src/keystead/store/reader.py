@@ -1,18 +1,19 @@
 """The reads of `interface.Reader` over any database that runs the texts of `statements`.
 
-Guarantees: a key, alias, principal or access key that is returned passed its MAC and is the one that was asked for
-(an index of a damaged file may lead to another row). Does not open, isolate or retry: the database's own file does.
+Guarantees: a key, material fact, grant, alias, principal or access key that is returned passed its MAC and is the one
+that was asked for (an index of a damaged file may lead to another row). Does not open, isolate or retry: the database's own file does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from keystead.domain.caller import Principal
-from keystead.domain.key import Alias, Key, WrappedKey, WrappedMaterial
+from keystead.domain.grants import Grant
+from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows
 from keystead.store import statements as sql
 from keystead.store.interface import (
@@ -52,12 +53,21 @@ class SqlReader:
             raise StoreTampered("keys", name)
         return key
 
-    def key_by_ref(self, ref: bytes) -> Key | None:
-        name = (f"with ref {ref.hex()}",)
-        key = self._one("keys", name, rows.key_of, sql.READ_KEY_BY_REF, (ref,))
-        if key is not None and key.ref != ref:
+    def key_by_ref(self, region: str, ref: bytes) -> Key | None:
+        name = (region, f"with ref {ref.hex()}")
+        key = self._one("keys", name, rows.key_of, sql.READ_KEY_BY_REF, (ref, region))
+        if key is not None and (key.ref, key.region) != (ref, region):
             raise StoreTampered("keys", name)
         return key
+
+    def related(self, ref: bytes) -> list[Key]:
+        name = (f"with ref {ref.hex()}",)
+        found = self._all("keys", name, sql.READ_RELATED, (ref,))
+        keys = [self._value("keys", row[:3], rows.key_of, row) for row in found]
+        for key in keys:
+            if key.ref != ref:
+                raise StoreTampered("keys", name)
+        return keys
 
     def key_ids(self, account: str, region: str, after: str | None, limit: int) -> list[str]:
         return [key_id for (key_id,) in self._execute(sql.READ_KEY_IDS, (account, region, after or "", limit))]
@@ -95,8 +105,78 @@ class SqlReader:
         found = self._execute(sql.READ_MATERIALS, (account, region, key_id))
         return [WrappedMaterial(account, region, key_id, *row) for row in found]
 
+    def material_facts(self, account: str, region: str, key_id: str) -> list[Material]:
+        name = (account, region, key_id)
+        found = self._all("material_facts", name, sql.READ_MATERIAL_FACTS, name)
+        facts = [self._value("material_facts", row[:4], rows.material_of, row) for row in found]
+        for fact in facts:
+            if (fact.account, fact.region, fact.key_id) != name:
+                raise StoreTampered("material_facts", (*name, fact.material_id))
+        return facts
+
+    def grant(self, account: str, region: str, key_id: str, grant_id: str) -> Grant | None:
+        name = (account, region, key_id, grant_id)
+        grant = self._one("grants", name, rows.grant_of, sql.READ_GRANT, name)
+        if grant is not None and (grant.account, grant.region, grant.key_id, grant.grant_id) != name:
+            raise StoreTampered("grants", name)
+        return grant
+
+    def grants(
+        self, account: str, region: str, key_id: str, after: str | None, limit: int, grantee: str | None = None
+    ) -> list[Grant]:
+        name = (account, region, key_id)
+        if grantee is None:
+            return self._grants(name, None, sql.READ_GRANTS, (*name, after or "", limit))
+        return self._grants(name, grantee, sql.READ_GRANTS_OF_GRANTEE, (*name, grantee, after or "", limit))
+
+    def grants_for(self, account: str, region: str, key_id: str, grantees: Iterable[str]) -> list[Grant]:
+        name = (account, region, key_id)
+        return [
+            grant
+            for grantee in grantees
+            for grant in self._grants(name, grantee, sql.READ_GRANTS_FOR, (*name, grantee))
+        ]
+
+    def grants_named(self, account: str, region: str, key_id: str, name: str) -> list[Grant]:
+        found = self._grants((account, region, key_id), None, sql.READ_GRANTS_NAMED, (account, region, key_id, name))
+        for grant in found:
+            if grant.name != name:
+                raise StoreTampered("grants", (account, region, key_id, grant.grant_id))
+        return found
+
+    def retirable(self, region: str, retiring: str, after: str | None, limit: int) -> list[Grant]:
+        found = self._all("grants", (region,), sql.READ_RETIRABLE, (region, retiring, after or "", limit))
+        grants = [self._value("grants", row[:4], rows.grant_of, row) for row in found]
+        for grant in grants:
+            if (grant.region, grant.retiring) != (region, retiring):
+                raise StoreTampered("grants", (grant.account, grant.region, grant.key_id, grant.grant_id))
+        return grants
+
+    def _grants(self, name: tuple[str, str, str], grantee: str | None, text: str, values: rows.Columns) -> list[Grant]:
+        grants = [self._value("grants", row[:4], rows.grant_of, row) for row in self._all("grants", name, text, values)]
+        for grant in grants:
+            if (grant.account, grant.region, grant.key_id) != name or grantee not in {None, grant.grantee}:
+                raise StoreTampered("grants", (grant.account, grant.region, grant.key_id, grant.grant_id))
+        return grants
+
+    def count_grants(self, account: str, region: str, key_id: str) -> int:
+        return self._number(sql.COUNT_GRANTS, (account, region, key_id))
+
+    def has_grants(self, account: str, region: str, key_id: str) -> bool:
+        return self._number(sql.HAS_GRANTS, (account, region, key_id)) > 0
+
+    def last_use(self, account: str, region: str, key_id: str) -> LastUse | None:
+        found = self._execute(sql.READ_LAST_USE, (account, region, key_id))
+        return LastUse(*found[0]) if found else None
+
     def due_for_deletion(self, now: float, limit: int) -> list[KeyName]:
-        return [KeyName(*row) for row in self._execute(sql.READ_DUE, (now, limit))]
+        return [KeyName(*row) for row in self._execute(sql.READ_DUE_FOR_DELETION, (now, limit))]
+
+    def due_for_rotation(self, now: float, limit: int) -> list[KeyName]:
+        return [KeyName(*row) for row in self._execute(sql.READ_DUE_FOR_ROTATION, (now, limit))]
+
+    def due_for_expiry(self, now: float, limit: int) -> list[KeyName]:
+        return [KeyName(*row) for row in self._execute(sql.READ_DUE_FOR_EXPIRY, (now, limit))]
 
     def account_key(self, account: str) -> bytes | None:
         return self._bytes(sql.READ_ACCOUNT_KEY, (account,))

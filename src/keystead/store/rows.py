@@ -1,5 +1,5 @@
-"""Rows and values: how a `Key`, `Alias`, `Principal` or access key becomes columns, is sealed with a MAC, and comes
-back.
+"""Rows and values: how a `Key`, `Material`, `Grant`, `Alias`, `Principal` or access key becomes columns, is sealed with
+a MAC, and comes back.
 
 Guarantees: what is written comes back equal, or is refused as tampered; the MAC input is injective (two different
 rows, also of different tables, never give the same bytes) and begins with a label of its own. Does not guarantee
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from keystead.domain.caller import Principal, PrincipalKind
-from keystead.domain.key import Alias, Key, KeyState
+from keystead.domain.grants import Grant
+from keystead.domain.key import Alias, ExpirationModel, Key, KeyState, Material, MaterialState, RotationType
 from keystead.store.interface import RowMac, StoredAccessKey, StoreTampered, StoreUnusable
 
 T = TypeVar("T")
@@ -70,6 +72,10 @@ def _number_or_none(value: float | None) -> float | None:
     return None if value is None else _number(value)
 
 
+def _text_or_none(value: StrEnum | None) -> str | None:
+    return None if value is None else value.value
+
+
 def key_columns(key: Key) -> Columns:
     return (
         key.account,
@@ -88,6 +94,12 @@ def key_columns(key: Key) -> Columns:
         _number_or_none(key.deletion_date),
         int(key.multi_region),
         _json(key.tags).decode(),
+        key.primary_region,
+        key.rotation_period_days,
+        _number_or_none(key.next_rotation),
+        _text_or_none(key.expiration_model),
+        _number_or_none(key.valid_to),
+        key.pending_window_days,
     )
 
 
@@ -109,6 +121,90 @@ def key_of(columns: Columns) -> Key:
         deletion_date=columns[13],
         multi_region=columns[14] != 0,
         tags=_pairs(columns[15]),
+        primary_region=columns[16],
+        rotation_period_days=columns[17],
+        next_rotation=columns[18],
+        expiration_model=None if columns[19] is None else ExpirationModel(columns[19]),
+        valid_to=columns[20],
+        pending_window_days=columns[21],
+    )
+
+
+def material_columns(material: Material) -> Columns:
+    return (
+        material.account,
+        material.region,
+        material.key_id,
+        material.material_id,
+        material.version,
+        material.state.value,
+        int(material.present),
+        _number(material.created),
+        _number_or_none(material.rotation_date),
+        _text_or_none(material.rotation_type),
+        _text_or_none(material.expiration_model),
+        _number_or_none(material.valid_to),
+        material.description,
+    )
+
+
+def material_of(columns: Columns) -> Material:
+    *_, rotation_type, expiration_model, valid_to, description = columns
+    return Material(
+        account=columns[0],
+        region=columns[1],
+        key_id=columns[2],
+        material_id=columns[3],
+        version=columns[4],
+        state=MaterialState(columns[5]),
+        present=columns[6] != 0,
+        created=columns[7],
+        rotation_date=columns[8],
+        rotation_type=None if rotation_type is None else RotationType(rotation_type),
+        expiration_model=None if expiration_model is None else ExpirationModel(expiration_model),
+        valid_to=valid_to,
+        description=description,
+    )
+
+
+def grant_columns(grant: Grant) -> Columns:
+    return (
+        grant.account,
+        grant.region,
+        grant.key_id,
+        grant.grant_id,
+        grant.grantee,
+        _json(grant.operations).decode(),
+        grant.issuing_account,
+        _number(grant.created),
+        grant.name,
+        grant.grantee_unique_id,
+        grant.retiring,
+        grant.retiring_unique_id,
+        None if grant.context_equals is None else _json(grant.context_equals).decode(),
+        None if grant.context_subset is None else _json(grant.context_subset).decode(),
+        grant.source_arn,
+    )
+
+
+def grant_of(columns: Columns) -> Grant:
+    equals, subset = columns[12], columns[13]
+    return Grant(
+        account=columns[0],
+        region=columns[1],
+        key_id=columns[2],
+        grant_id=columns[3],
+        grantee=columns[4],
+        operations=_texts(columns[5]),
+        issuing_account=columns[6],
+        created=columns[7],
+        name=columns[8],
+        grantee_unique_id=columns[9],
+        retiring=columns[10],
+        retiring_unique_id=columns[11],
+        context_equals=None if equals is None else _pairs(equals),
+        context_subset=None if subset is None else _pairs(subset),
+        source_arn=columns[14],
     )
 
 

@@ -308,6 +308,11 @@ class SqliteStore:
             connection.execute("ROLLBACK")
         if application != APPLICATION_ID and not (create and application == version == tables == 0):
             raise StoreUnusable(f"{self._path} is not a Keystead store.")
+        if 0 < version < migrations.FIRST:
+            raise StoreUnusable(
+                f"{self._path} was made by a development version from before the first release, which this program does "
+                "not read: found a new store in another data directory."
+            )
         if version > self._version:
             raise StoreUnusable(
                 f"{self._path} has schema version {version}, this program knows versions up to {self._version}: "

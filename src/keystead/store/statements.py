@@ -29,6 +29,44 @@ KEY: Final = (
     "deletion_date",
     "multi_region",
     "tags",
+    "primary_region",
+    "rotation_period_days",
+    "next_rotation",
+    "expiration_model",
+    "valid_to",
+    "pending_window_days",
+)
+MATERIAL: Final = (
+    "account",
+    "region",
+    "key_id",
+    "material_id",
+    "version",
+    "state",
+    "present",
+    "created",
+    "rotation_date",
+    "rotation_type",
+    "expiration_model",
+    "valid_to",
+    "description",
+)
+GRANT: Final = (
+    "account",
+    "region",
+    "key_id",
+    "grant_id",
+    "grantee",
+    "operations",
+    "issuing_account",
+    "created",
+    "name",
+    "grantee_unique_id",
+    "retiring",
+    "retiring_unique_id",
+    "context_equals",
+    "context_subset",
+    "source_arn",
 )
 ALIAS: Final = ("account", "region", "name", "key_id", "created", "updated")
 PRINCIPAL: Final = (
@@ -58,17 +96,26 @@ def _put(table: str, columns: Sequence[str], primary: int) -> str:
 
 _KEYS: Final = f"SELECT {', '.join(KEY)}, mac FROM keys "
 _ALIASES: Final = f"SELECT {', '.join(ALIAS)}, mac FROM aliases "
+_GRANTS: Final = f"SELECT {', '.join(GRANT)}, mac FROM grants "
 _OF_KEY: Final = "WHERE account = ? AND region = ? AND key_id = ?"
 
 # --- reads ------------------------------------------------------------------------------------------------------------
 
 READ_KEY: Final = _KEYS + _OF_KEY
-READ_KEY_BY_REF: Final = _KEYS + "WHERE ref = ?"
+READ_KEY_BY_REF: Final = _KEYS + "WHERE ref = ? AND region = ?"
+READ_RELATED: Final = _KEYS + "WHERE ref = ? ORDER BY region"
 READ_KEY_IDS: Final = "SELECT key_id FROM keys WHERE account = ? AND region = ? AND key_id > ? ORDER BY key_id LIMIT ?"
 COUNT_KEYS: Final = "SELECT COUNT(*) FROM keys WHERE account = ? AND region = ?"
-READ_DUE: Final = (
+READ_DUE_FOR_DELETION: Final = (
     "SELECT account, region, key_id FROM keys WHERE state = 'PendingDeletion' AND deletion_date <= ? "
     "ORDER BY deletion_date, account, region, key_id LIMIT ?"
+)
+READ_DUE_FOR_ROTATION: Final = (
+    "SELECT account, region, key_id FROM keys WHERE state = 'Enabled' AND next_rotation <= ? "
+    "AND (primary_region IS NULL OR primary_region = region) ORDER BY next_rotation, account, region, key_id LIMIT ?"
+)
+READ_DUE_FOR_EXPIRY: Final = (
+    "SELECT account, region, key_id FROM keys WHERE valid_to <= ? ORDER BY valid_to, account, region, key_id LIMIT ?"
 )
 
 READ_ALIAS: Final = _ALIASES + "WHERE account = ? AND region = ? AND name = ?"
@@ -84,6 +131,19 @@ READ_MATERIALS: Final = (
     "SELECT material_id, version, spec, sealed.data, created FROM materials "
     "JOIN sealed ON sealed.slot = materials.slot WHERE account = ? AND region = ? AND key_id = ? ORDER BY version"
 )
+
+READ_MATERIAL_FACTS: Final = f"SELECT {', '.join(MATERIAL)}, mac FROM material_facts {_OF_KEY} ORDER BY version"
+
+READ_GRANT: Final = f"{_GRANTS}{_OF_KEY} AND grant_id = ?"
+READ_GRANTS: Final = f"{_GRANTS}{_OF_KEY} AND grant_id > ? ORDER BY grant_id LIMIT ?"
+READ_GRANTS_OF_GRANTEE: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? AND grant_id > ? ORDER BY grant_id LIMIT ?"
+READ_GRANTS_FOR: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? ORDER BY grant_id"
+READ_GRANTS_NAMED: Final = f"{_GRANTS}{_OF_KEY} AND name = ? ORDER BY grant_id"
+READ_RETIRABLE: Final = f"{_GRANTS}WHERE region = ? AND retiring = ? AND grant_id > ? ORDER BY grant_id LIMIT ?"
+COUNT_GRANTS: Final = f"SELECT COUNT(*) FROM grants {_OF_KEY}"
+HAS_GRANTS: Final = f"SELECT COUNT(*) FROM (SELECT 1 FROM grants {_OF_KEY} LIMIT 1) AS found"
+
+READ_LAST_USE: Final = f"SELECT account, region, key_id, operation, at, event_id, request_id FROM last_uses {_OF_KEY}"
 
 READ_ACCOUNT_KEY: Final = (
     "SELECT sealed.data FROM accounts JOIN sealed ON sealed.slot = accounts.slot WHERE account = ?"
@@ -124,6 +184,22 @@ PUT_MATERIAL: Final = _put(
     "materials", ("account", "region", "key_id", "material_id", "version", "spec", "slot", "created"), 4
 )
 DELETE_MATERIALS: Final = f"DELETE FROM materials {_OF_KEY}"
+DELETE_MATERIAL: Final = f"DELETE FROM materials {_OF_KEY} AND material_id = ?"
+PUT_MATERIAL_FACT: Final = _put("material_facts", (*MATERIAL, "mac"), 4)
+DELETE_MATERIAL_FACT: Final = f"DELETE FROM material_facts {_OF_KEY} AND material_id = ?"
+DELETE_MATERIAL_FACTS: Final = f"DELETE FROM material_facts {_OF_KEY}"
+PUT_GRANT: Final = _put("grants", (*GRANT, "mac"), 4)
+DELETE_GRANT: Final = f"DELETE FROM grants {_OF_KEY} AND grant_id = ?"
+DELETE_GRANTS: Final = f"DELETE FROM grants {_OF_KEY}"
+# Only for a key that is still there, and never back in time: it is written long after the use.
+PUT_LAST_USE: Final = (
+    "INSERT INTO last_uses (account, region, key_id, operation, at, event_id, request_id) "
+    "SELECT keys.account, keys.region, keys.key_id, ?, ?, ?, ? FROM keys "
+    "WHERE keys.account = ? AND keys.region = ? AND keys.key_id = ? "
+    "ON CONFLICT (account, region, key_id) DO UPDATE SET operation = excluded.operation, at = excluded.at, "
+    "event_id = excluded.event_id, request_id = excluded.request_id WHERE excluded.at >= last_uses.at"
+)
+DELETE_LAST_USE: Final = f"DELETE FROM last_uses {_OF_KEY}"
 PUT_ACCOUNT: Final = _put("accounts", ("account", "name", "slot", "created"), 1)
 PUT_ACCESS_KEY: Final = _put("access_keys", ("access_key_id", "principal_arn", "slot", "active", "created", "mac"), 1)
 DELETE_ACCESS_KEY: Final = "DELETE FROM access_keys WHERE access_key_id = ?"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from keystead.domain.caller import Principal
-from keystead.domain.key import Alias, Key, WrappedKey, WrappedMaterial
+from keystead.domain.grants import Grant
+from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows, vault
 from keystead.store import statements as sql
 from keystead.store.interface import DomainKeyRow, SlotRow, StoredAccessKey
@@ -31,7 +32,8 @@ class SqlTransaction(SqlReader):
         self._execute(sql.DELETE_MATERIALS, name)
         for (slot,) in slots:
             vault.wipe(self._execute, slot)
-        self._execute(sql.DELETE_ALIASES_OF_KEY, name)
+        for text in (sql.DELETE_MATERIAL_FACTS, sql.DELETE_ALIASES_OF_KEY, sql.DELETE_GRANTS, sql.DELETE_LAST_USE):
+            self._execute(text, name)
         self._execute(sql.DELETE_KEY, name)
 
     def put_wrap_key(self, row: WrappedKey) -> None:
@@ -43,6 +45,25 @@ class SqlTransaction(SqlReader):
         name = (row.account, row.region, row.key_id, row.material_id)
         slot = self._place(sql.SLOT_OF_MATERIAL, name, row.wrapped)
         self._execute(sql.PUT_MATERIAL, (*name, row.version, row.spec, slot, float(row.created)))
+
+    def delete_material(self, account: str, region: str, key_id: str, material_id: str) -> None:
+        self._remove(sql.SLOT_OF_MATERIAL, sql.DELETE_MATERIAL, (account, region, key_id, material_id))
+
+    def put_material_fact(self, material: Material) -> None:
+        self._put("material_facts", sql.PUT_MATERIAL_FACT, rows.material_columns(material))
+
+    def delete_material_fact(self, account: str, region: str, key_id: str, material_id: str) -> None:
+        self._execute(sql.DELETE_MATERIAL_FACT, (account, region, key_id, material_id))
+
+    def put_grant(self, grant: Grant) -> None:
+        self._put("grants", sql.PUT_GRANT, rows.grant_columns(grant))
+
+    def delete_grant(self, account: str, region: str, key_id: str, grant_id: str) -> None:
+        self._execute(sql.DELETE_GRANT, (account, region, key_id, grant_id))
+
+    def put_last_use(self, use: LastUse) -> None:
+        name = (use.account, use.region, use.key_id)
+        self._execute(sql.PUT_LAST_USE, (use.operation, float(use.at), use.event_id, use.request_id, *name))
 
     def put_alias(self, alias: Alias) -> None:
         self._put("aliases", sql.PUT_ALIAS, rows.alias_columns(alias))

@@ -1,7 +1,10 @@
-"""The schema, step by step: files ``NNNN_name.sql``, numbered from 1 without gaps, forward only.
+"""The schema, step by step: files ``NNNN_name.sql``, numbered from `FIRST` without gaps, forward only.
 
 Guarantees: the list is complete and in order, or importing a store fails. Each database applies one file per
 transaction, together with the schema's new version number, and refuses a version that this list does not know.
+
+Schemas before `FIRST` were those of development versions; a store that has one is refused
+(docs/decisions/0014-schema-before-the-first-release.md).
 
 A file is portable SQL. Where databases spell a type or an option differently it says ``$word``, and each database
 gives the spelling. A released file is never edited; a table with row MACs gets a new column as NULL and the row
@@ -16,6 +19,8 @@ from functools import cache
 from importlib import resources
 from string import Template
 from typing import Final, NamedTuple
+
+FIRST: Final = 2
 
 NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -41,6 +46,6 @@ def load() -> tuple[Migration, ...]:
         if match:
             found.append(Migration(int(match[1]), file.name, file.read_text("utf-8")))
     found.sort()
-    if [step.version for step in found] != list(range(1, len(found) + 1)):
-        raise ValueError(f"migrations are not numbered from 1 without gaps: {[step.name for step in found]}")
+    if [step.version for step in found] != list(range(FIRST, FIRST + len(found))):
+        raise ValueError(f"migrations are not numbered from {FIRST} without gaps: {[step.name for step in found]}")
     return tuple(found)

@@ -1,4 +1,5 @@
--- The first schema: accounts, keys, aliases, principals, access keys, the key hierarchy, the change log and the outbox.
+-- The first schema: accounts, keys with their material, aliases and grants, principals, access keys, the key hierarchy, the change log and
+-- the outbox.
 -- Words with a dollar sign are the database's own spelling of a type or option (each database's file has the table).
 -- "mac" is the row's MAC (store/rows.py). References are deferred: a transaction may write its rows in any order.
 
@@ -46,7 +47,7 @@ CREATE TABLE keys (
   account TEXT NOT NULL REFERENCES accounts (account) DEFERRABLE INITIALLY DEFERRED,
   region TEXT NOT NULL,
   key_id TEXT NOT NULL,
-  ref $bytes NOT NULL UNIQUE,
+  ref $bytes NOT NULL,
   spec TEXT NOT NULL,
   usage TEXT NOT NULL,
   origin TEXT NOT NULL,
@@ -59,11 +60,21 @@ CREATE TABLE keys (
   deletion_date $seconds,
   multi_region $integer NOT NULL,
   tags TEXT NOT NULL,
+  primary_region TEXT,
+  rotation_period_days $integer,
+  next_rotation $seconds,
+  expiration_model TEXT,
+  valid_to $seconds,
+  pending_window_days $integer,
   mac $bytes NOT NULL,
-  PRIMARY KEY (account, region, key_id)
+  PRIMARY KEY (account, region, key_id),
+  -- Related multi-Region keys share it. In this order it also finds them.
+  UNIQUE (ref, region)
 ) $strict;
 
 CREATE INDEX keys_by_deletion_date ON keys (deletion_date) WHERE deletion_date IS NOT NULL;
+CREATE INDEX keys_by_next_rotation ON keys (next_rotation) WHERE next_rotation IS NOT NULL;
+CREATE INDEX keys_by_valid_to ON keys (valid_to) WHERE valid_to IS NOT NULL;
 
 CREATE TABLE aliases (
   account TEXT NOT NULL,
@@ -99,6 +110,65 @@ CREATE TABLE materials (
   created $seconds NOT NULL,
   PRIMARY KEY (account, region, key_id, material_id),
   UNIQUE (account, region, key_id, version),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+-- What is known of each material. It stays when the bytes of an imported one are deleted.
+CREATE TABLE material_facts (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  material_id TEXT NOT NULL,
+  version $integer NOT NULL,
+  state TEXT NOT NULL,
+  present $integer NOT NULL,
+  created $seconds NOT NULL,
+  rotation_date $seconds,
+  rotation_type TEXT,
+  expiration_model TEXT,
+  valid_to $seconds,
+  description TEXT,
+  mac $bytes NOT NULL,
+  PRIMARY KEY (account, region, key_id, material_id),
+  UNIQUE (account, region, key_id, version),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE TABLE grants (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  grant_id TEXT NOT NULL,
+  grantee TEXT NOT NULL,
+  operations TEXT NOT NULL,
+  issuing_account TEXT NOT NULL,
+  created $seconds NOT NULL,
+  name TEXT,
+  grantee_unique_id TEXT,
+  retiring TEXT,
+  retiring_unique_id TEXT,
+  context_equals TEXT,
+  context_subset TEXT,
+  source_arn TEXT,
+  mac $bytes NOT NULL,
+  PRIMARY KEY (account, region, key_id, grant_id),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE INDEX grants_by_grantee ON grants (account, region, key_id, grantee, grant_id);
+CREATE INDEX grants_by_name ON grants (account, region, key_id, name, grant_id) WHERE name IS NOT NULL;
+CREATE INDEX grants_by_retiring ON grants (region, retiring, grant_id) WHERE retiring IS NOT NULL;
+
+-- Decides nothing, so it has no MAC.
+CREATE TABLE last_uses (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  operation TEXT NOT NULL,
+  at $seconds NOT NULL,
+  event_id TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  PRIMARY KEY (account, region, key_id),
   FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
 ) $strict;
 
