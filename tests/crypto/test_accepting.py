@@ -306,6 +306,21 @@ def test_primes_that_are_close_are_refused() -> None:
     assert refuses(accepting.rsa(2048), raw)
 
 
+def test_a_modulus_that_is_one_bit_short_is_refused() -> None:
+    p, q = (next(x for x in range(2**1023 + start, 2**1024, 2) if pow(2, x - 1, x) == 1) for start in (1, 2**1000 + 1))
+    raw = consistent(p, q, fitting(p, q, 65537))
+    assert (p * q).bit_length() == 2047
+    assert serialization.load_der_private_key(raw, None)
+    assert refuses(accepting.rsa(2048), raw)
+
+
+def test_a_private_exponent_that_is_not_reduced_is_refused() -> None:
+    p, q, d = private("p"), private("q"), private("d")
+    raw = rsa_from(d=d + ((p - 1) * (q - 1) << 20000))
+    assert serialization.load_der_private_key(raw, None)
+    assert refuses(accepting.rsa(2048), raw)
+
+
 def test_a_factor_that_is_no_prime_is_refused() -> None:
     p, q = private("p"), private("q")
     factor = next(

@@ -201,17 +201,13 @@ def test_a_blob_that_cannot_be_of_the_wrapping_key_is_refused_for_its_size(lengt
     assert refused(offer().token, bytes(length)) == BAD_SIZE
 
 
-@pytest.mark.parametrize("length", [16, 24, 33])
-def test_the_aes_key_in_between_has_32_bytes(length: int) -> None:
-    """PKCS#11 allows shorter ones; AWS's guide does not."""
-    algorithm = TWO_STEPS[1]
-    made = offer(algorithm, "RSA_2048", TWO_STEP_KEY.spec)
-    aes_key = bytes(32)
-    good = wrapped(made.public_key, algorithm, rsa_der(2048), aes_key)
+@pytest.mark.parametrize("length", [16, 24])
+def test_a_shorter_aes_key_in_between_is_refused(length: int) -> None:
+    """PKCS#11 allows it; AWS's guide does not."""
+    made = offer(TWO_STEPS[1], "RSA_2048", TWO_STEP_KEY.spec)
+    good, short = (wrapped(made.public_key, TWO_STEPS[1], rsa_der(2048), bytes(size)) for size in (32, length))
     assert opened(made.token, good, TWO_STEP_KEY) == rsa_der(2048)
-    assert (
-        refused(made.token, oaep(made.public_key, algorithm, bytes(length)) + good[256:], TWO_STEP_KEY) == BAD_MATERIAL
-    )
+    assert refused(made.token, short, TWO_STEP_KEY) == BAD_MATERIAL
 
 
 @pytest.mark.parametrize("rest", [b"", b"\x00" * 8, b"\x00" * 16, b"\x00" * 23, b"\x00" * 24, b"\xff" * 5888])

@@ -7,7 +7,8 @@ is ever stored.
 
 Guarantees: material that is accepted is one whole, valid key of exactly the wanted kind; the key's own consistency is
 checked here once and for all. Every defect is InvalidCiphertextException without a text; no input raises anything
-else, and none costs more than validating one honest key of the spec. Does not guarantee that the key was made with
+else, and none of the few kilobytes that a request can hold costs much
+more than validating one honest key of the spec. Does not guarantee that the key was made with
 good randomness.
 
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-conceptual.html; RFC 5208, 5915, 8410.
@@ -29,7 +30,6 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from keystead import errors
 from keystead.crypto import pkcs8
 
-RAW_MAX: Final = 6144
 HMAC_MAX: Final = 128
 
 _OAEP: Final = frozenset({"RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"})
@@ -75,8 +75,6 @@ class Acceptance:
     wrapping: Wrapping
 
     def __call__(self, raw: bytes) -> bytes:
-        if len(raw) > RAW_MAX:
-            raise errors.invalid_ciphertext()
         return self.read(raw)
 
 
@@ -123,9 +121,9 @@ def _rsa(raw: bytes, bits: int) -> bytes:
 
 
 def _well_sized(key: RSAPrivateKey, bits: int) -> bool:
-    """Whether every number has the size that FIPS 186-5 §A.1.1 and appendix A.1.3 demand: a modulus of exactly
-    ``bits``, two primes of half of that which are not close, an odd public exponent between 2^16 and 2^256, a private one
-    that is not small."""
+    """Whether the numbers have the sizes that FIPS 186-5 §A.1.1 demands: a modulus of exactly ``bits``, two factors of
+    half of that which are not close, a public exponent between 2^16 and 2^256 (so that the private one is not small),
+    and a private one that is reduced. The rest is the library's to find out."""
     if key.key_size != bits:
         return False
     numbers = key.private_numbers()
@@ -133,12 +131,8 @@ def _well_sized(key: RSAPrivateKey, bits: int) -> bool:
     return (
         p.bit_length() == q.bit_length() == half
         and abs(p - q).bit_length() > half - 100
-        and e % 2 == 1
         and 2**16 < e < 2**256
-        and half < numbers.d.bit_length() <= bits
-        and numbers.dmp1 < p
-        and numbers.dmq1 < q
-        and numbers.iqmp < p
+        and numbers.d.bit_length() <= bits
     )
 
 
