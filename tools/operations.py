@@ -8,12 +8,14 @@ what is in neither list.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from keystead.crypto.keyspecs import NOT_OFFERED_SPECS, SPECS, KeySpec
-from keystead.domain import quotas, states
+from keystead.domain import managed, quotas, states
 from keystead.domain.key import KeyState
 from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
@@ -43,7 +45,31 @@ LEGEND = """\
 - *alias*: KeyId may be an alias name or alias ARN.
 - *grant*: a grant can allow it; *tokens*: the request takes GrantTokens; *dry run*: it takes DryRun. All three are read from the model.
 - *read only*: CloudTrail's `readOnly`.
+- *AWS managed*: whether it can be asked of an [AWS managed key](#kinds-of-keys), and by whom: its service, acting for a principal of the
+  account, or the account itself.
 """
+
+
+KINDS = """\
+| | customer managed | imported | AWS managed |
+| --- | --- | --- | --- |
+| `KeyManager`, `Origin` | CUSTOMER, AWS_KMS | CUSTOMER, EXTERNAL | AWS, AWS_KMS |
+| made by | CreateKey | CreateKey, then ImportKeyMaterial | the first DescribeKey of its predefined alias |
+| named by | its id, your aliases | its id, your aliases | its id, its predefined alias |
+| who uses it | whom its policy admits | whom its policy admits | its service alone, for principals of the account |
+| policy, tags, aliases, description | yours | yours | fixed |
+| rotation | every 90 to 2,560 days if you say so, and on demand | on demand, with material of yours | every 365 days |
+| disabling, deletion | yours | yours; the material can also be deleted or expire by itself | never |
+| counts among the keys of an account | yes | yes | no |
+
+DescribeKey tells them apart, and `keystead status` counts them. These are the predefined aliases. ListAliases shows one without
+TargetKeyId until its key is made; a direct Encrypt with it is refused (AccessDeniedException), like all that would change it.
+"""
+
+
+def predefined() -> Iterator[list[str]]:
+    for service in managed.PREDEFINED.values():
+        yield [service.alias, f"`{service.via}.REGION.amazonaws.com`"]
 
 
 def document() -> str:
@@ -71,6 +97,9 @@ def document() -> str:
             (operation(row, model) for row in offered),
         ),
         LEGEND,
+        "## Kinds of keys\n",
+        KINDS,
+        table(["predefined alias", "kms:ViaService"], predefined()),
         "## Key states\n",
         "What a key in each state answers to each class of operations. `ok`: allowed; else the code of the refusal.\n",
         table(["class", *(state.value for state in KeyState)], (state_class(row) for row in States)),
@@ -102,6 +131,18 @@ def operation(row: Row, model: shapes.Service) -> Iterator[str]:
     yield said("GrantTokens" in members)
     yield said("DryRun" in members)
     yield said(row.read_only)
+    yield NO if row.keys is KeyTypes.NONE else managed_by(permissions)
+
+
+def managed_by(permissions: Iterable[str]) -> str:
+    """Who may ask all of this of an AWS managed key: read from the policy that all of them have."""
+    policy = json.loads(managed.policy(next(iter(managed.PREDEFINED.values())), "111122223333", "us-east-1"))
+    allowed = [
+        who
+        for who, statement in zip(("service", "account"), policy["Statement"], strict=True)
+        if all(any(fnmatchcase(asked, action) for action in statement["Action"]) for asked in permissions)
+    ]
+    return ", ".join(allowed) or NO
 
 
 def quota(row: Row) -> str:

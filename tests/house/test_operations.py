@@ -26,7 +26,8 @@ def cells(operation: str) -> dict[str, str]:
     """The row of an operation in the document, by the head of its column."""
     lines = [line.strip("| \n").split(" | ") for line in tool.document().splitlines() if line.startswith("| ")]
     head = next(line for line in lines if line[0] == "operation")
-    return dict(zip(head, next(line for line in lines if line[0] == operation), strict=True))
+    row = next(line for line in lines if line[0] == operation and len(line) == len(head))
+    return dict(zip(head, row, strict=True))
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, rows: Mapping[str, Row]) -> None:

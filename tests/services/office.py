@@ -16,7 +16,7 @@ import msgspec
 
 from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
 from keystead.domain import arn
-from keystead.domain.caller import Caller, Principal, PrincipalKind
+from keystead.domain.caller import Caller, Principal, PrincipalKind, Via
 from keystead.model.awsjson import Codec
 from keystead.services import founding
 from keystead.services.commit import Committer
@@ -116,9 +116,11 @@ class Office:
         *,
         region: str = REGION,
         row: Row | None = None,
+        via: str | None = None,
         **body: Any,
     ) -> tuple[int, dict[str, Any]]:
-        """Perform one operation as it would arrive; returns status and parsed answer."""
+        """Perform one operation as it would arrive, from a service that acts for the principal if ``via`` names one;
+        returns status and parsed answer."""
         answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self.snapshot.refresh()
         self.dispatch.perform(
@@ -126,7 +128,7 @@ class Office:
                 operation,
                 row or KMS.rows.get(operation),
                 self.codec.operations[operation],
-                Caller(principal or self.admin, "AKIATEST", region),
+                Caller(principal or self.admin, "AKIATEST", region, None if via is None else Via(via)),
                 msgspec.json.encode(body),
                 self.now,
                 Wire("request", "192.0.2.1", "test", "localhost"),

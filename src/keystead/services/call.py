@@ -18,7 +18,7 @@ from keystead.crypto.hierarchy import Hierarchy
 from keystead.domain import arn, pages, references, states
 from keystead.domain.caller import Caller
 from keystead.domain.key import Key
-from keystead.domain.policy import decide, sentences
+from keystead.domain.policy import decide, document, sentences
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.states import States
@@ -139,6 +139,13 @@ class Call(Generic[R]):
         self._authorize(loaded, permission, reference, values)
         states.check(allowed_in or self.row.states, loaded.key)
         return loaded
+
+    def admit_new(self, key: Key, reference: references.Reference) -> None:
+        """Ask this operation's permission on a key that this very call makes, as if it had been there already under the
+        alias by which ``reference`` names it."""
+        aliases = () if reference.alias is None else (reference.alias,)
+        loaded = LoadedKey(key, document.parse_key_policy(key.policy), aliases)
+        self._authorize(loaded, self.row.permission, reference, {})
 
     def _resolve(self, reference: references.Reference) -> LoadedKey | None:
         """The key, or None if there is none; an alias of the caller's own account that is not there is refused at

@@ -5,7 +5,8 @@
     3 quota       (request quotas are not part of this version)
     4 run         the row's plain function; it must have asked permission. Slow work that it returns instead of an
                   answer is done by a thread, and what that makes is the answer, or prepares the change
-    5 commit      a change is decided again inside its transaction, its audit record beside it
+    5 commit      a change is decided again inside its transaction, its audit record beside it. A function of a row that
+                  does not mutate may return one too, now and then: DescribeKey makes AWS managed keys
     6 audit       wait until the record is durable
     7 encode      the answer, or the refusal
 
@@ -103,7 +104,7 @@ class Dispatch:
         except Exception as error:
             self._refuse(arrival, request, error)
             return
-        if row.mutates:
+        if row.mutates or isinstance(answer, Change):
             self._commit(arrival, row, request)
         else:
             self._give(arrival, row, call, answer)
@@ -145,7 +146,9 @@ class Dispatch:
         call = self._call(arrival, row, request, Rows(transaction), prepared)
         change = _run(call)
         if not isinstance(change, Change):
-            raise TypeError(f"{row.name} must return a Change")
+            if row.mutates:
+                raise TypeError(f"{row.name} must return a Change")
+            change = Change(change)  # what this call was going to make, another has made meanwhile (decision 0022)
         change.apply(transaction)
         event_id = self._new_id()
         return commit.Decided(change.answer, event_id, self._record(arrival, row, call, change.answer, event_id))

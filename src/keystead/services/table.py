@@ -27,7 +27,7 @@ class Row:
 
     ``keys`` are the types of keys it works with. ``permission`` is the IAM action asked of the key (or of ``*``)
     unless the function names another; ``also`` are those others. ``aliases``: KeyId may be an alias name or ARN.
-    ``cross_account``: the key may belong to another account. ``mutates``: the function returns a `Change`.
+    ``cross_account``: the key may belong to another account. ``mutates``: the function always returns a `Change`.
     ``read_only`` is CloudTrail's readOnly. ``logged`` are the request members that CloudTrail's requestParameters
     show, by attribute name, with the value that stands for an absent member (None leaves it out). ``withheld`` are
     members of the pinned model that this version does not offer: a request that carries one is refused by name."""

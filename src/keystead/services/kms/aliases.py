@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from keystead import errors
-from keystead.domain import arn, limits
+from keystead.domain import arn, limits, managed
 from keystead.domain.key import Alias, Key
 from keystead.domain.keytypes import KeyTypes
 from keystead.domain.references import ALIAS_PREFIX, RESERVED_ALIAS_PREFIX
@@ -26,6 +26,7 @@ from keystead.services import change
 from keystead.services.call import Call
 from keystead.services.change import Change, Touch
 from keystead.services.table import operation
+from keystead.store.interface import Reader
 
 _ALLOWED = re.compile(r"[a-zA-Z0-9/_-]+")
 
@@ -141,24 +142,32 @@ def list_aliases(call: Call[ListAliasesRequest]) -> ListAliasesResponse:
     call.permit("kms:ListAliases")
     account, region = call.caller.account, call.caller.region
     key_id = None if call.request.key_id is None else call.existing_key_id(call.request.key_id)
+
+    def find(reader: Reader, after: str | None, limit: int) -> list[AliasListEntry]:
+        found = {alias.name: _entry(alias) for alias in reader.aliases(account, region, key_id, after, limit)}
+        if key_id is None:  # a predefined alias is listed before it has a key, without one
+            for name in managed.PREDEFINED:
+                if after is None or name > after:
+                    found.setdefault(
+                        name, AliasListEntry(alias_name=name, alias_arn=arn.alias_arn(region, account, name))
+                    )
+        return [found[name] for name in sorted(found)][:limit]
+
     page, marker = call.page(
         call.request.limit or 50,
         call.request.marker,
         key_id or "",
-        lambda reader, after, limit: reader.aliases(account, region, key_id, after, limit),
-        lambda alias: alias.name,
+        find,
+        lambda entry: entry.alias_name or "",
     )
-    return ListAliasesResponse(
-        aliases=[
-            AliasListEntry(
-                alias_name=alias.name,
-                alias_arn=alias.arn,
-                target_key_id=alias.key_id,
-                creation_date=alias.created,
-                last_updated_date=alias.updated,
-            )
-            for alias in page.items
-        ],
-        next_marker=marker,
-        truncated=page.truncated,
+    return ListAliasesResponse(aliases=list(page.items), next_marker=marker, truncated=page.truncated)
+
+
+def _entry(alias: Alias) -> AliasListEntry:
+    return AliasListEntry(
+        alias_name=alias.name,
+        alias_arn=alias.arn,
+        target_key_id=alias.key_id,
+        creation_date=alias.created,
+        last_updated_date=alias.updated,
     )

@@ -31,6 +31,7 @@ from keystead.services import change
 from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.gate import Gate
+from keystead.services.kms import managed
 from keystead.services.kms.policies import check_policy
 from keystead.services.kms.tags import check_tags
 from keystead.services.table import operation
@@ -149,7 +150,11 @@ def _spec_and_usage(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec, str]:
 
 
 @operation("DescribeKey", keys=KeyTypes.ANY, aliases=True, cross_account=True, logged={"key_id": None})
-def describe_key(call: Call[DescribeKeyRequest]) -> DescribeKeyResponse:
+def describe_key(call: Gate[DescribeKeyRequest]) -> DescribeKeyResponse | Change:
+    unmade = managed.missing(call, call.request.key_id)
+    if unmade is not None:
+        key, made = managed.make(call, unmade)
+        return replace(made, answer=DescribeKeyResponse(key_metadata=metadata(key)))
     return DescribeKeyResponse(key_metadata=metadata(call.key(call.request.key_id)))
 
 
