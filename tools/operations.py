@@ -50,8 +50,23 @@ LEGEND = """\
 """
 
 
+HEAD = (
+    "operation",
+    "keys",
+    "states",
+    "permission",
+    "quota",
+    "other accounts",
+    "alias",
+    "grant",
+    "tokens",
+    "dry run",
+    "read only",
+    "AWS managed",
+)
+
 KINDS = """\
-| | customer managed | imported | AWS managed |
+| | customer managed | imported{imported} | AWS managed |
 | --- | --- | --- | --- |
 | `KeyManager`, `Origin` | CUSTOMER, AWS_KMS | CUSTOMER, EXTERNAL | AWS, AWS_KMS |
 | made by | CreateKey | CreateKey, then ImportKeyMaterial | the first DescribeKey of its predefined alias |
@@ -81,24 +96,12 @@ def document() -> str:
         OPENING.format(pin=f"`{pin['file']}`, {len(model.operations)} operations, {len(offered)} of them offered"),
         "## Operations that are offered\n",
         table(
-            [
-                "operation",
-                "keys",
-                "states",
-                "permission",
-                "quota",
-                "other_accounts",
-                "alias",
-                "grant",
-                "tokens",
-                "dry_run",
-                "read_only",
-            ],
+            HEAD,
             (operation(row, model) for row in offered),
         ),
         LEGEND,
         "## Kinds of keys\n",
-        KINDS,
+        KINDS.format(imported="" if "ImportKeyMaterial" in KMS.rows else " (not offered yet)"),
         table(["predefined alias", "kms:ViaService"], predefined()),
         "## Key states\n",
         "What a key in each state answers to each class of operations. `ok`: allowed; else the code of the refusal.\n",
@@ -244,7 +247,8 @@ def said(fact: bool) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [[name.replace("_", " ") for name in head], ["---"] * len(head), *map(list, rows)]
+    lines = [list(head), ["---"] * len(head), *map(list, rows)]
+    assert {len(cells) for cells in lines} == {len(head)}
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 

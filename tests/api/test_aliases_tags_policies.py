@@ -83,6 +83,34 @@ def test_a_key_has_fifty_aliases_and_no_more(kms: Any, key: Any, refused: Refuse
     assert len(names) == 50
 
 
+def test_a_predefined_alias_names_an_aws_managed_key(kms: Any, server: Server, refused: Refused) -> None:
+    def listed() -> dict[str, Any]:
+        pages = kms.get_paginator("list_aliases").paginate(PaginationConfig={"PageSize": 3})
+        entries: list[dict[str, Any]] = [entry for page in pages for entry in page["Aliases"]]
+        assert len({entry["AliasName"] for entry in entries}) == len(entries)
+        return {entry["AliasName"]: entry for entry in entries}
+
+    arn = f"arn:aws:kms:{REGION}:{server.account}:alias/aws/sqs"
+    assert listed()["alias/aws/sqs"] == {"AliasName": "alias/aws/sqs", "AliasArn": arn}
+    key = kms.describe_key(KeyId="alias/aws/sqs")["KeyMetadata"]
+    assert (key["KeyManager"], key["Origin"], key["KeyState"]) == ("AWS", "AWS_KMS", "Enabled")
+    assert kms.describe_key(KeyId=arn)["KeyMetadata"] == kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] == key
+    assert listed()["alias/aws/sqs"]["TargetKeyId"] == key["KeyId"]
+    assert key["KeyId"] in {
+        entry["KeyId"] for page in kms.get_paginator("list_keys").paginate() for entry in page["Keys"]
+    }
+    assert f"sqs.{REGION}.amazonaws.com" in kms.get_key_policy(KeyId=key["KeyId"])["Policy"]
+    for call, arguments in (
+        (kms.encrypt, {"KeyId": "alias/aws/sqs", "Plaintext": b"x"}),
+        (kms.disable_key, {"KeyId": key["KeyId"]}),
+        (kms.schedule_key_deletion, {"KeyId": key["KeyId"]}),
+        (kms.tag_resource, {"KeyId": key["KeyId"], "Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+    ):
+        code, message = refused(call, **arguments)
+        assert code == "AccessDeniedException"
+        assert "because no resource-based policy allows the kms:" in message
+
+
 def test_tags_are_added_replaced_removed_and_paged(kms: Any, key: Any) -> None:
     kms.tag_resource(KeyId=key["KeyId"], Tags=[{"TagKey": f"k{n}", "TagValue": "1"} for n in range(5)])
     kms.tag_resource(KeyId=key["KeyId"], Tags=[{"TagKey": "k0", "TagValue": "2"}])

@@ -117,6 +117,18 @@ def test_status_warns_while_one_file_is_all_that_opens_the_root_key(tmp_path: Pa
     assert found["warnings"] == []
 
 
+def test_status_tells_the_three_kinds_of_keys_apart(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        kms = server.client()
+        kms.create_key()
+        kms.describe_key(KeyId="alias/aws/ebs")
+        kms.describe_key(KeyId="alias/aws/s3")
+        status = keystead(tmp_path, "status", *server.places)
+        assert "keys        1 customer managed, 0 imported, 2 AWS managed\n" in status.stdout
+        found = json.loads(keystead(tmp_path, "status", *server.places, "--json").stdout)
+        assert found["keys"] == {"customer managed": 1, "imported": 0, "AWS managed": 2}
+
+
 def test_any_custodian_opens_and_the_last_one_stays(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         key = server.client().create_key()["KeyMetadata"]

@@ -81,6 +81,20 @@ def names_of_a_key(program: Program) -> None:
         program.call("DescribeKey", KeyId=name)
 
 
+def key_of_a_service(program: Program) -> None:
+    key = program.call("DescribeKey", KeyId="alias/aws/s3")["KeyMetadata"]
+    assert (key["KeyManager"], key["KeyState"]) == ("AWS", "Enabled")
+    assert program.call("DescribeKey", KeyId=key["Arn"])["KeyMetadata"]["KeyId"] == key["KeyId"]
+    assert [alias["AliasName"] for alias in program.call("ListAliases", KeyId=key["KeyId"])["Aliases"]] == [
+        "alias/aws/s3"
+    ]
+    assert "kms:ViaService" in program.call("GetKeyPolicy", KeyId=key["KeyId"])["Policy"]
+    with refused("AccessDeniedException"):
+        program.call("Encrypt", KeyId="alias/aws/s3", Plaintext=b"x")
+    with refused("AccessDeniedException"):
+        program.call("DisableKey", KeyId=key["KeyId"])
+
+
 def labels_of_a_key(program: Program) -> None:
     key = a_key(program)["KeyId"]
     tags = [{"TagKey": "team", "TagValue": "north"}, {"TagKey": "cost", "TagValue": "7"}]
@@ -153,6 +167,7 @@ CALLS: dict[Journey, frozenset[str]] = {
         CancelKeyDeletion""".split()
     ),
     names_of_a_key: frozenset("CreateAlias UpdateAlias ListAliases DeleteAlias".split()),
+    key_of_a_service: frozenset("DescribeKey ListAliases GetKeyPolicy".split()),
     labels_of_a_key: frozenset("TagResource UntagResource ListResourceTags".split()),
     policy_of_a_key: frozenset("GetKeyPolicy PutKeyPolicy ListKeyPolicies".split()),
     secrets: frozenset("Encrypt Decrypt ReEncrypt".split()),

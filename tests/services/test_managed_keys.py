@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from keystead.domain import managed
+from keystead.domain import limits, managed
 from keystead.domain.key import Key
 from keystead.services.kms.operations import KMS
 from tests.services.office import ACCOUNT, ALLOW_ALL, OTHER, REGION, Office
@@ -208,6 +208,27 @@ def test_predefined_aliases_are_listed_before_they_have_a_key_and_with_it(play: 
             }
         assert [entry["AliasName"] for entry in await listed(KeyId=key["KeyId"])] == [EBS]
         assert [entry["AliasName"] for entry in await listed(KeyId=own["Arn"])] == ["alias/aaa", "alias/b", "alias/zzz"]
+
+    play(story)
+
+
+def test_it_does_not_count_among_the_keys_of_the_account(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(office: Office) -> None:
+        monkeypatch.setattr(limits, "KEYS_PER_REGION", 1)
+        await describe(office)
+        await office.make_key()
+        assert (await office.call("DescribeKey", KeyId="alias/aws/s3"))[0] == 200
+        status, answer = await office.call("CreateKey")
+        assert (status, answer["__type"]) == (400, "LimitExceededException")
+
+    play(story)
+
+
+def test_it_is_due_for_rotation_every_year(play: Any) -> None:
+    async def story(office: Office) -> None:
+        key = kept(office, (await describe(office))["KeyId"])
+        assert key is not None
+        assert (key.rotation_period_days, key.next_rotation) == (365, office.now + 365 * 86_400)
 
     play(story)
 

@@ -87,6 +87,23 @@ def test_a_key_is_replaced_with_all_its_tags(store: Store) -> None:
     assert store.read(lambda r: r.count_keys(ACCOUNT, REGION)) == 1
 
 
+def test_aws_managed_keys_do_not_count_and_kinds_of_keys_are_told_apart(store: Store) -> None:
+    def put(t: Transaction) -> None:
+        t.put_key(examples.key())
+        t.put_key(examples.key("b", manager="AWS"))
+        t.put_key(examples.key("c", origin="EXTERNAL"))
+        t.put_key(examples.key("d", origin="EXTERNAL", region="us-east-1", primary_region="us-east-1"))
+
+    store.transact(lambda t: (examples.put_all(t), put(t)))
+    assert store.read(lambda r: r.count_keys(ACCOUNT, REGION)) == 2
+    assert store.read(lambda r: r.count_keys(ACCOUNT, "us-east-1")) == 1
+    assert store.read(lambda r: r.kinds()) == [
+        ("AWS", "AWS_KMS", 1),
+        ("CUSTOMER", "AWS_KMS", 1),
+        ("CUSTOMER", "EXTERNAL", 2),
+    ]
+
+
 def test_nothing_is_found_under_names_that_were_not_put(store: Store) -> None:
     store.transact(examples.put_all)
     assert store.read(lambda r: r.key(ACCOUNT, "us-east-1", KEY_ID)) is None

@@ -6,6 +6,7 @@ import http.client
 import socket
 import sys
 import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -16,6 +17,8 @@ import click
 from keystead.cli import note, options, setup
 from keystead.cli.say import NO, OK, data, tell
 from keystead.config import Config
+from keystead.domain import managed
+from keystead.store.interface import KindCount
 
 _PATIENCE: Final = 2.0
 
@@ -37,6 +40,7 @@ class _Status:
     answers: bool
     accounts: list[str]
     custodians: list[str]
+    keys: dict[str, int]
     warnings: list[str]
 
 
@@ -57,6 +61,7 @@ def status(config_file: Path | None, as_json: bool, **given: Any) -> None:
                 "answers": found.answers,
                 "accounts": found.accounts,
                 "custodians": found.custodians,
+                "keys": found.keys,
                 "warnings": found.warnings,
             }
         )
@@ -68,6 +73,7 @@ def status(config_file: Path | None, as_json: bool, **given: Any) -> None:
         )
         click.echo(f"accounts    {', '.join(found.accounts) or '-'}")
         click.echo(f"custodians  {', '.join(found.custodians) or '-'}")
+        click.echo(f"keys        {', '.join(f'{number} {kind}' for kind, number in found.keys.items())}")
         answers = "answers" if found.answers else "does not answer; `keystead serve` starts it"
         click.echo(f"server      {found.endpoint or 'never started'}: {answers}")
         for warning in found.warnings:
@@ -79,9 +85,9 @@ def _look(config: Config) -> _Status:
     endpoint, authority = note.read(config.data)
     answers = endpoint is not None and _answers(endpoint, authority)
     if not setup.founding_done(config):
-        return _Status(False, endpoint, answers, [], [], [])
+        return _Status(False, endpoint, answers, [], [], _of_kinds([]), [])
     with setup.store_of(config) as store:
-        accounts, rows = store.read(lambda reader: (reader.accounts(), reader.slots()))
+        accounts, rows, kinds = store.read(lambda reader: (reader.accounts(), reader.slots(), reader.kinds()))
     warnings = []
     if [row.kind for row in rows] == ["file"]:
         warnings.append(
@@ -96,7 +102,19 @@ def _look(config: Config) -> _Status:
         warnings.append(f"The custodian file {config.root_key} is not there.")
     if config.tls_certificate is not None and config.tls_key is not None:
         warnings += _tls_warnings(config.tls_certificate, config.tls_key)
-    return _Status(True, endpoint, answers, accounts, [f"{row.number} {row.kind}" for row in rows], warnings)
+    custodians = [f"{row.number} {row.kind}" for row in rows]
+    return _Status(True, endpoint, answers, accounts, custodians, _of_kinds(kinds), warnings)
+
+
+def _of_kinds(found: Sequence[KindCount]) -> dict[str, int]:
+    """The three kinds of keys (docs/operations.md), each with its number, also where that is none."""
+    counts = {"customer managed": 0, "imported": 0, "AWS managed": 0}
+    for kind in found:
+        if kind.manager == managed.MANAGER:
+            counts["AWS managed"] += kind.keys
+        else:
+            counts["imported" if kind.origin == "EXTERNAL" else "customer managed"] += kind.keys
+    return counts
 
 
 def _tls_warnings(certificate: Path, key: Path) -> list[str]:

@@ -97,6 +97,12 @@ class KeyName(NamedTuple):
     key_id: str
 
 
+class KindCount(NamedTuple):
+    manager: str
+    origin: str
+    keys: int
+
+
 class SlotRow(NamedTuple):
     """A custodian's way to the root key. ``parameters`` is JSON text that holds no secret."""
 
@@ -165,8 +171,11 @@ class Reader(Protocol):
     # using one.
     def key_ids(self, account: str, region: str, after: str | None, limit: int) -> list[str]: ...
 
-    # All states count, pending deletion too.
+    # Customer managed keys, as the quota counts them: in all states, pending deletion too, and no AWS managed ones.
     def count_keys(self, account: str, region: str) -> int: ...
+
+    # How many keys of all accounts and regions there are of each manager and origin. For whoever looks after a store.
+    def kinds(self) -> list[KindCount]: ...
 
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
 

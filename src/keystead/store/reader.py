@@ -21,6 +21,7 @@ from keystead.store.interface import (
     ChangesLost,
     DomainKeyRow,
     KeyName,
+    KindCount,
     OutboxRow,
     SlotRow,
     StoredAccessKey,
@@ -73,7 +74,12 @@ class SqlReader:
         return [key_id for (key_id,) in self._execute(sql.READ_KEY_IDS, (account, region, after or "", limit))]
 
     def count_keys(self, account: str, region: str) -> int:
-        return self._number(sql.COUNT_KEYS, (account, region))
+        # Two indexes answer this; no row is read, however many keys there are.
+        place = (account, region)
+        return self._number(sql.COUNT_KEYS, place) - self._number(sql.COUNT_AWS_MANAGED, place)
+
+    def kinds(self) -> list[KindCount]:
+        return [KindCount(*found) for found in self._execute(sql.COUNT_KINDS, ())]
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         asked = (account, region, name)

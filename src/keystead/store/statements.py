@@ -106,6 +106,8 @@ READ_KEY_BY_REF: Final = _KEYS + "WHERE ref = ? AND region = ?"
 READ_RELATED: Final = _KEYS + "WHERE ref = ? ORDER BY region"
 READ_KEY_IDS: Final = "SELECT key_id FROM keys WHERE account = ? AND region = ? AND key_id > ? ORDER BY key_id LIMIT ?"
 COUNT_KEYS: Final = "SELECT COUNT(*) FROM keys WHERE account = ? AND region = ?"
+COUNT_AWS_MANAGED: Final = "SELECT COUNT(*) FROM keys WHERE account = ? AND region = ? AND manager = 'AWS'"
+COUNT_KINDS: Final = "SELECT manager, origin, COUNT(*) FROM keys GROUP BY manager, origin ORDER BY manager, origin"
 READ_DUE_FOR_DELETION: Final = (
     "SELECT account, region, key_id FROM keys WHERE state = 'PendingDeletion' AND deletion_date <= ? "
     "ORDER BY deletion_date, account, region, key_id LIMIT ?"

@@ -72,6 +72,8 @@ CREATE TABLE keys (
   UNIQUE (ref, region)
 ) $strict;
 
+CREATE INDEX keys_of_aws ON keys (account, region) WHERE manager = 'AWS';
+
 CREATE INDEX keys_by_deletion_date ON keys (deletion_date) WHERE deletion_date IS NOT NULL;
 CREATE INDEX keys_by_next_rotation ON keys (next_rotation) WHERE next_rotation IS NOT NULL;
 CREATE INDEX keys_by_valid_to ON keys (valid_to) WHERE valid_to IS NOT NULL;
