@@ -60,6 +60,7 @@ Report = Callable[[str, BaseException | None], None]
 
 TICK: Final = 1.0
 SWEEP: Final = 15.0
+USES: Final = 5.0
 
 # How long a thread may keep the interpreter from others (seconds). The journal's writer comes back from fdatasync and
 # must not wait the default 5 ms behind a busy event loop: every waiting answer would.
@@ -238,7 +239,10 @@ class Worker:
 
     async def run(self, end: asyncio.Event) -> None:
         """Serve until ``end``, then answer what has begun."""
-        beats = [asyncio.create_task(self._beat(TICK, self._tick))]
+        beats = [
+            asyncio.create_task(self._beat(TICK, self._tick)),
+            asyncio.create_task(self._beat(USES, self._write_uses)),
+        ]
         if self._number == 0:
             beats.append(asyncio.create_task(self._beat(SWEEP, self._sweep.run)))
         await end.wait()
@@ -253,6 +257,7 @@ class Worker:
         for part in (
             self._tick,
             self._workshop.close,
+            self._write_uses,
             self._committer.close,
             self._counted.close,
             self._journal.close,
@@ -276,6 +281,9 @@ class Worker:
         self._snapshot.refresh()  # so that an idle worker forgets the material of deleted keys too
         if self._tls is not None:
             self._tls.reload_if_changed()
+
+    def _write_uses(self) -> None:
+        self._snapshot.uses.flush(self._committer.afterwards)
 
     def _look_for_journal(self) -> None:
         try:

@@ -147,6 +147,9 @@ def data_keys(program: Program) -> None:
     assert "Plaintext" not in hidden
     assert len(program.call("Decrypt", CiphertextBlob=hidden["CiphertextBlob"])["Plaintext"]) == 24
 
+    used = program.call("GetKeyLastUsage", KeyId=key)
+    assert (used["KeyId"], used["KeyLastUsage"]["Operation"]) == (key, "Decrypt")
+
     drawn = [program.call("GenerateRandom", NumberOfBytes=32)["Plaintext"] for _ in range(2)]
     assert len(set(drawn)) == 2
     assert {len(each) for each in drawn} == {32}
@@ -171,6 +174,6 @@ CALLS: dict[Journey, frozenset[str]] = {
     labels_of_a_key: frozenset("TagResource UntagResource ListResourceTags".split()),
     policy_of_a_key: frozenset("GetKeyPolicy PutKeyPolicy ListKeyPolicies".split()),
     secrets: frozenset("Encrypt Decrypt ReEncrypt".split()),
-    data_keys: frozenset("GenerateDataKey GenerateDataKeyWithoutPlaintext GenerateRandom".split()),
+    data_keys: frozenset("GenerateDataKey GenerateDataKeyWithoutPlaintext GetKeyLastUsage GenerateRandom".split()),
     refusals: frozenset(),
 }

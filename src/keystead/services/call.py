@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from keystead import errors
 from keystead.crypto.hierarchy import Hierarchy
-from keystead.domain import arn, pages, references, states
+from keystead.domain import arn, limits, pages, references, states
 from keystead.domain.caller import Caller
 from keystead.domain.key import Key
 from keystead.domain.policy import decide, document, sentences
@@ -239,6 +239,11 @@ class Call(Generic[R]):
         """Where a dry run ends: everything has been checked, nothing has been given."""
         if dry_run:
             raise errors.dry_run()
+
+    def idle_days(self, key: Key) -> int:
+        """Whole days since the key was last used, or made if it never was (kms:TrailingDaysWithoutKeyUsage)."""
+        use = self.facts.last_use(key)
+        return int((self.now - (key.created if use is None else use.at)) // limits.SECONDS_PER_DAY)
 
     def names(self, key: Key) -> None:
         """Name a key in the audit record that no permission was asked for, since it did not exist before."""

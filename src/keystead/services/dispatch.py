@@ -128,9 +128,9 @@ class Dispatch:
         except Exception as error:
             self._refuse(arrival, call.request, error)
             return
-        self._journal.append(  # 6
-            self._record(arrival, row, call, answer, self._new_id()), partial(self._durable, arrival, 200, body)
-        )
+        event_id = self._new_id()
+        line = self._record(arrival, row, call, answer, event_id)
+        self._journal.append(line, partial(self._given, arrival, row, call, event_id, body))  # 6
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
@@ -167,6 +167,16 @@ class Dispatch:
             self._refuse(arrival, request, outcome)
 
     # --- endings -----------------------------------------------------------------------------------------------------
+
+    def _given(
+        self, arrival: Arrival, row: Row, call: Gate[Any], event_id: str, body: bytes, error: BaseException | None
+    ) -> None:
+        if error is not None:
+            self._withhold(arrival, errors.audit_unavailable(str(error)))
+            return
+        arrival.reply(200, body)
+        if row.states is States.CRYPTOGRAPHIC:
+            self._snapshot.uses.note(row.name, arrival.now, event_id, arrival.wire.request_id, call.resources)
 
     def _durable(self, arrival: Arrival, status: int, body: bytes, error: BaseException | None) -> None:
         if error is None:

@@ -16,12 +16,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from keystead.crypto.symmetric import Sealer
 from keystead.domain.caller import Credential, Principal
 from keystead.domain.grants import Grant
-from keystead.domain.key import Alias, Key, WrappedKey, WrappedMaterial
+from keystead.domain.key import Alias, Key, LastUse, WrappedKey, WrappedMaterial
 from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
 from keystead.domain.policy.statements import Policy
 from keystead.services import change
 from keystead.services.epochs import Epochs
+from keystead.services.uses import LastUses
 from keystead.store.interface import ChangeRow, ChangesLost, Reader, Store, StoredAccessKey
 
 K = TypeVar("K", bound=Hashable)
@@ -98,6 +99,8 @@ class Facts(Protocol):
 
     def policies(self, principal: Principal) -> Policies: ...
 
+    def last_use(self, key: Key) -> LastUse | None: ...
+
     def read(self, question: Callable[[Reader], T]) -> T:
         """Lists and counts, which are never cached."""
 
@@ -171,6 +174,9 @@ class Rows:
         current = self._reader.principal(principal.arn)
         return _NO_POLICIES if current is None else compile_policies(current)
 
+    def last_use(self, key: Key) -> LastUse | None:
+        return self._reader.last_use(key.account, key.region, key.key_id)
+
     def read(self, question: Callable[[Reader], T]) -> T:
         return question(self._reader)
 
@@ -197,6 +203,7 @@ class Snapshot:
     """The facts of one worker process. Not thread-safe: it belongs to the event loop's thread.
 
     ``keys`` and ``credentials`` bound how many of each are kept in memory (about 4 KiB a key with a default policy).
+    ``uses`` are the last uses of keys that are not in the store yet.
     """
 
     __slots__ = (
@@ -209,6 +216,7 @@ class Snapshot:
         "_refs",
         "_store",
         "epoch",
+        "uses",
     )
 
     def __init__(
@@ -228,6 +236,7 @@ class Snapshot:
         self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
         self._policies: _Cache[str, Policies] = _Cache(credentials)
+        self.uses = LastUses()
         self.epoch = self.newest()
 
     # --- staying current ---------------------------------------------------------------------------------------------
@@ -364,6 +373,12 @@ class Snapshot:
             found = compile_policies(principal)
             self._policies.put(principal.arn, found)
         return found
+
+    def last_use(self, key: Key) -> LastUse | None:
+        """The later of what this worker knows and what others have written, which is some seconds old."""
+        written = self._store.read(lambda reader: reader.last_use(key.account, key.region, key.key_id))
+        known = [use for use in (self.uses.of(key), written) if use is not None]
+        return max(known, key=lambda use: use.at, default=None)
 
     def read(self, question: Callable[[Reader], T]) -> T:
         return self._store.read(question)

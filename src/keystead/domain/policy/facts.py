@@ -40,7 +40,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``multi_region_key_type`` are those of the request and count only where there is no key yet (CreateKey).
     ``aliases`` are the names of the key's aliases with their ``alias/`` prefix, or a function that finds them.
     ``request_alias`` is the alias by which the request names the key, and ``tag_keys`` defaults to the keys of
-    ``request_tags``.
+    ``request_tags``. ``trailing_days_without_use`` may be a function that finds it for the key.
     """
 
     caller: Caller | None = None
@@ -81,7 +81,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tag_keys: Sequence[str] | None = None
     bypass_lockout: bool | None = None
     pending_window_days: int | None = None
-    trailing_days_without_use: int | None = None
+    trailing_days_without_use: int | Callable[[Key], int] | None = None
     rotation_period_days: int | None = None
     expiration_model: str | None = None
     valid_to: float | None = None
@@ -305,6 +305,13 @@ def _context_keys(facts: Facts) -> Values | None:
     return tuple(facts.encryption_context) if facts.encryption_context else None
 
 
+def _trailing_days(facts: Facts) -> Values | None:
+    days = facts.trailing_days_without_use
+    if callable(days):
+        return None if facts.key is None else (str(days(facts.key)),)
+    return None if days is None else (str(days),)
+
+
 def _moment(seconds: float | None) -> Values | None:
     if seconds is None or not math.isfinite(seconds):
         return None
@@ -402,7 +409,7 @@ KEYS: Final[Mapping[str, Row]] = {
     "kms:rotationperiodindays": Row(_fact("rotation_period_days")),
     "kms:schedulekeydeletionpendingwindowindays": Row(_fact("pending_window_days")),
     "kms:signingalgorithm": Row(_fact("signing_algorithm")),
-    "kms:trailingdayswithoutkeyusage": Row(_fact("trailing_days_without_use")),
+    "kms:trailingdayswithoutkeyusage": Row(_trailing_days),
     "kms:validto": Row(lambda facts: _epoch(facts.valid_to)),
     "kms:viaservice": Row(_via_service),
     "kms:wrappingalgorithm": Row(_fact("wrapping_algorithm")),

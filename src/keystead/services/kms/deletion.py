@@ -38,7 +38,7 @@ def schedule_key_deletion(call: Call[ScheduleKeyDeletionRequest]) -> Change:
     if days is None:
         days = limits.DELETION_DAYS_DEFAULT
     _check_window(days)
-    key = call.key(call.request.key_id, pending_window_days=days)
+    key = call.key(call.request.key_id, pending_window_days=days, trailing_days_without_use=call.idle_days)
     pending = replace(key, state=KeyState.PENDING_DELETION, deletion_date=call.now + days * limits.SECONDS_PER_DAY)
     answer = ScheduleKeyDeletionResponse(
         key_id=key.arn,

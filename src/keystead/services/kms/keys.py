@@ -183,7 +183,7 @@ def enable_key(call: Call[EnableKeyRequest]) -> Change:
 
 @operation("DisableKey", keys=KeyTypes.ANY, states=States.SWITCH, mutates=True, logged={"key_id": None})
 def disable_key(call: Call[DisableKeyRequest]) -> Change:
-    return _switch(call.key(call.request.key_id), KeyState.DISABLED)
+    return _switch(call.key(call.request.key_id, trailing_days_without_use=call.idle_days), KeyState.DISABLED)
 
 
 def _switch(key: Key, state: KeyState) -> Change:

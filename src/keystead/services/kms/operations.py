@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keystead.services.kms import aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags
+from keystead.services.kms import aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags, usage
 from keystead.services.table import Service, collect
 
 _LATER_KEYS: Final = "asymmetric, HMAC and ML-KEM keys are not offered yet"
@@ -31,7 +31,6 @@ NOT_OFFERED: Final = {
     "GenerateDataKeyPair": _LATER_KEYS,
     "GenerateDataKeyPairWithoutPlaintext": _LATER_KEYS,
     "GenerateMac": _LATER_KEYS,
-    "GetKeyLastUsage": "the last usage of a key is not tracked yet",
     "GetKeyRotationStatus": _LATER_ROTATION,
     "GetParametersForImport": _LATER_IMPORT,
     "GetPublicKey": _LATER_KEYS,
@@ -61,6 +60,6 @@ MEMBERS_NOT_OFFERED: Final = {
 KMS: Final = Service(
     name="kms",
     event_source="kms.amazonaws.com",
-    rows=collect((aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags)),
+    rows=collect((aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags, usage)),
     not_offered=NOT_OFFERED,
 )

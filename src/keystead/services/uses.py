@@ -1,0 +1,84 @@
+"""The last uses of keys that a worker has served and not written yet (GetKeyLastUsage).
+
+A use is noted in memory, after its answer was given, and written in the background with others: never a write for a
+call. Guarantees: this worker knows a use at once, the others when it is written; what could not be written is kept and
+tried again, one entry a key. Does not guarantee that uses of the seconds before a crash are remembered: the audit
+journal is what has all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from keystead.domain.key import Key, LastUse
+from keystead.store.interface import Store, Transaction
+
+#: Rows of one transaction: a few milliseconds, since whoever changes something waits for the same lock.
+AT_ONCE: Final = 500
+
+
+class _Use(NamedTuple):
+    operation: str
+    at: float
+    event_id: str
+    request_id: str
+
+
+class LastUses:
+    """Of one worker. It belongs to the event loop's thread, but for `_write`.
+
+    ``afterwards`` does something with the store on the committing thread (`Committer.afterwards`)."""
+
+    __slots__ = ("_fresh", "_leaving", "_under_way")
+
+    def __init__(self) -> None:
+        self._fresh: dict[str, _Use] = {}
+        self._leaving: dict[str, _Use] = {}
+        self._under_way = 0
+
+    def note(
+        self, operation: str, at: float, event_id: str, request_id: str, resources: Sequence[tuple[str, str, str]]
+    ) -> None:
+        """The keys among ``resources`` (type, account, ARN) were used with success at ``at``, which is recorded as
+        that event."""
+        use = _Use(operation, at, event_id, request_id)
+        for _, _, key_arn in resources:
+            self._fresh[key_arn] = use
+
+    def of(self, key: Key) -> LastUse | None:
+        """What is not written yet of this key."""
+        use = self._fresh.get(key.arn) or self._leaving.get(key.arn)
+        return None if use is None else LastUse(key.account, key.region, key.key_id, *use)
+
+    def flush(self, afterwards: Callable[[Callable[[Store], None]], None]) -> None:
+        """Begin to write what was noted. Does nothing while the flush before is under way."""
+        if self._under_way:
+            return
+        self._leaving.update(self._fresh)
+        self._fresh = {}
+        leaving = list(self._leaving)
+        shares = [leaving[start : start + AT_ONCE] for start in range(0, len(leaving), AT_ONCE)]
+        self._under_way = len(shares)
+        for share in shares:
+            afterwards(partial(self._write, share))
+
+    def _write(self, key_arns: Sequence[str], store: Store) -> None:
+        """Runs on the committing thread, which alone changes what is leaving while a flush is under way."""
+        try:
+            uses = [_row(key_arn, self._leaving[key_arn]) for key_arn in key_arns]
+
+            def put(transaction: Transaction) -> None:
+                for use in uses:
+                    transaction.put_last_use(use)
+
+            store.transact(put)
+            for key_arn in key_arns:
+                del self._leaving[key_arn]
+        finally:
+            self._under_way -= 1
+
+
+def _row(key_arn: str, use: _Use) -> LastUse:
+    _, _, _, region, account, resource = key_arn.split(":", 5)
+    return LastUse(account, region, resource.removeprefix("key/"), *use)
