@@ -10,13 +10,13 @@ Source: https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from keystead import errors
-from keystead.crypto import accepting, ecc, mac, rsa
+from keystead.crypto import accepting, ecc, edwards, mac, mldsa, mlkem, mlkem512, rsa
 from keystead.crypto.accepting import Acceptance
 from keystead.crypto.capabilities import Opened, PublicKey
 from keystead.crypto.ciphertext import MATERIAL_BYTES, PLAINTEXT_MAX
@@ -29,7 +29,14 @@ class Family(StrEnum):
     SYMMETRIC = "symmetric"
     RSA = "rsa"
     ECC = "ecc"
+    EDWARDS = "edwards"
     MAC = "mac"
+    MLDSA = "mldsa"
+    MLKEM = "mlkem"
+
+
+def _nothing() -> None:
+    """Nothing is lacking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,8 @@ class KeySpec:
     it of what a caller imports, or refuses with InvalidCiphertextException, and says how it may have been wrapped
     (`accepting`); None where nothing can be imported.
     ``public`` gives the public key of material, None for symmetric specs. ``opener`` is what `open` calls; the
-    `Sealer` of SYMMETRIC_DEFAULT is not among what it gives.
+    `Sealer` of SYMMETRIC_DEFAULT is not among what it gives. ``lacking`` says why the spec cannot be had on this
+    machine, None where it can.
     """
 
     name: str
@@ -57,6 +65,7 @@ class KeySpec:
     accept: Acceptance | None
     public: Callable[[bytes], PublicKey] | None
     opener: Callable[[bytes, str], Opened]
+    lacking: Callable[[], str | None] = _nothing
 
     def open(self, material: bytes, usage: str) -> Opened:
         """The capabilities of material under one of the usages in ``algorithms`` (ValueError for another one)."""
@@ -69,6 +78,7 @@ ENCRYPTING: Final = "ENCRYPT_DECRYPT"
 SIGNING: Final = "SIGN_VERIFY"
 AGREEING: Final = "KEY_AGREEMENT"
 AUTHENTICATING: Final = "GENERATE_VERIFY_MAC"
+ENCAPSULATING: Final = "ENCAPSULATE_DECAPSULATE"
 
 
 def _symmetric(name: str, length: int) -> KeySpec:
@@ -117,6 +127,62 @@ def _ecc(name: str, *, agrees: bool = True) -> KeySpec:
     )
 
 
+def _edwards(name: str) -> KeySpec:
+    """The row of the Edwards family, which has one curve."""
+    return KeySpec(
+        name=name,
+        family=Family.EDWARDS,
+        algorithms=MappingProxyType({SIGNING: edwards.ALGORITHMS}),
+        default_usage=None,
+        plaintext_max=MappingProxyType({}),
+        generate=edwards.generate,
+        accept=accepting.ed25519(),
+        public=edwards.public,
+        opener=lambda material, usage: edwards.open_key(name, material),
+    )
+
+
+def _mldsa(name: str) -> KeySpec:
+    """A row of the ML-DSA family."""
+    return KeySpec(
+        name=name,
+        family=Family.MLDSA,
+        algorithms=MappingProxyType({SIGNING: (mldsa.ALGORITHM,)}),
+        default_usage=None,
+        plaintext_max=MappingProxyType({}),
+        generate=lambda random: mldsa.generate(name, random),
+        accept=None,
+        public=mldsa.public,
+        opener=lambda material, usage: mldsa.open_key(name, material),
+    )
+
+
+def _mlkem(name: str) -> KeySpec:
+    """A row of the ML-KEM family."""
+    return KeySpec(
+        name=name,
+        family=Family.MLKEM,
+        algorithms=MappingProxyType({ENCAPSULATING: (mlkem.ALGORITHM,)}),
+        default_usage=None,
+        plaintext_max=MappingProxyType({}),
+        generate=lambda random: mlkem.generate(name, random),
+        accept=None,
+        public=mlkem.public,
+        opener=lambda material, usage: mlkem.open_key(name, material),
+    )
+
+
+def _mlkem_of_pqcrypto(name: str) -> KeySpec:
+    """The row of the ML-KEM family that another package serves."""
+    return replace(
+        _mlkem(name),
+        generate=lambda random: mlkem512.generate(),
+        public=mlkem512.public,
+        opener=lambda material, usage: mlkem512.open_key(material),
+        lacking=mlkem512.lacking,
+    )
+
+
 def _mac(name: str, length: int) -> KeySpec:
     """A row of the HMAC family: ``length`` random bytes, as many as the hash has."""
     algorithm = name.replace("HMAC_", "HMAC_SHA_")
@@ -145,23 +211,22 @@ SPECS: Final[Mapping[str, KeySpec]] = MappingProxyType(
             _ecc("ECC_NIST_P384"),
             _ecc("ECC_NIST_P521"),
             _ecc("ECC_SECG_P256K1", agrees=False),
+            _edwards("ECC_NIST_EDWARDS25519"),
             _mac("HMAC_224", 28),
             _mac("HMAC_256", 32),
             _mac("HMAC_384", 48),
             _mac("HMAC_512", 64),
+            _mldsa("ML_DSA_44"),
+            _mldsa("ML_DSA_65"),
+            _mldsa("ML_DSA_87"),
+            _mlkem_of_pqcrypto(mlkem512.SPEC),
+            _mlkem("ML_KEM_768"),
+            _mlkem("ML_KEM_1024"),
         )
     }
 )
 
-NOT_OFFERED_SPECS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "SM2": "AWS has it in its China Regions alone",
-        **dict.fromkeys(
-            ("ECC_NIST_EDWARDS25519", "ML_DSA_44", "ML_DSA_65", "ML_DSA_87"), "its module is not there yet"
-        ),
-        **dict.fromkeys(("ML_KEM_512", "ML_KEM_768", "ML_KEM_1024"), "its module is not there yet"),
-    }
-)
+NOT_OFFERED_SPECS: Final[Mapping[str, str]] = MappingProxyType({"SM2": "AWS has it in its China Regions alone"})
 """Specs of the pinned model that no key can be made of; the reason completes a sentence after "since"."""
 
 
@@ -169,6 +234,7 @@ def offered(name: str) -> KeySpec:
     """The spec of a key or key pair that is to be made. One that is not offered is refused by name, with its
     reason; keys that are there already are looked up in `SPECS`."""
     spec = SPECS.get(name)
-    if spec is None:
-        raise errors.not_offered(f"KeySpec {name}", NOT_OFFERED_SPECS.get(name))
+    reason = NOT_OFFERED_SPECS.get(name) if spec is None else spec.lacking()
+    if spec is None or reason is not None:
+        raise errors.not_offered(f"KeySpec {name}", reason)
     return spec
