@@ -1,10 +1,24 @@
 """Grants: permission to use one key, given to one principal, beside all policies.
 
-https://docs.aws.amazon.com/kms/latest/developerguide/grants.html. Times are seconds since the epoch."""
+What a grant may hold, which calls it lets through, and which grants its grantee may make of it. Guarantees: pure and
+default closed. A grant allows an operation that it names, within its constraints, and nothing else; whoever makes a
+grant by the power of another makes a narrower one. Does not decide: a Deny of any policy outweighs every grant
+(`policy.decide`). Who bears a grant is said in `grantees`.
+
+Sources: "Grants in AWS KMS" with its pages (AWS KMS developer guide); GrantConstraints and CreateGrant (API reference).
+Times are seconds since the epoch."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from keystead import errors
+from keystead.domain.key import Key
+
+Pair = tuple[str, str]
+Pairs = tuple[Pair, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +45,189 @@ class Grant:
     context_equals: tuple[tuple[str, str], ...] | None = None
     context_subset: tuple[tuple[str, str], ...] | None = None
     source_arn: str | None = None
+
+
+class Use(NamedTuple):
+    """What a call wants to do with a key, as far as grants ask about it.
+
+    ``operation`` is a grant operation (``ReEncryptFrom``, not ReEncrypt). ``source_arn`` is the resource on behalf of
+    which a service calls. ``wanted`` is the grant that CreateGrant is to make."""
+
+    operation: str
+    context: Mapping[str, str] | None = None
+    source_arn: str | None = None
+    wanted: Grant | None = None
+
+
+# --- what a grant may hold --------------------------------------------------------------------------------------------
+
+CREATE_GRANT: Final = "CreateGrant"
+RETIRE_GRANT: Final = "RetireGrant"
+DESCRIBE_KEY: Final = "DescribeKey"
+
+_EVERY_KEY: Final = (CREATE_GRANT, RETIRE_GRANT, DESCRIBE_KEY)
+_CIPHERS: Final = ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo")
+_DATA_KEYS: Final = (
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+)
+
+# Is the key symmetric, its usage -> the operations that only keys like it have.
+_OPERATIONS: Final[Mapping[tuple[bool, str], tuple[str, ...]]] = {
+    (True, "ENCRYPT_DECRYPT"): (*_CIPHERS, *_DATA_KEYS),
+    (True, "GENERATE_VERIFY_MAC"): ("GenerateMac", "VerifyMac"),
+    (False, "ENCRYPT_DECRYPT"): ("GetPublicKey", *_CIPHERS),
+    (False, "SIGN_VERIFY"): ("GetPublicKey", "Sign", "Verify"),
+    (False, "KEY_AGREEMENT"): ("GetPublicKey", "DeriveSharedSecret"),
+    (False, "ENCAPSULATE_DECAPSULATE"): ("GetPublicKey", "Encapsulate", "Decapsulate"),
+}
+
+CONTEXT_PAIRS: Final = 8
+CONTEXT_VALUE_CHARACTERS: Final = 384
+
+
+def _is_symmetric(key: Key) -> bool:
+    return key.spec == "SYMMETRIC_DEFAULT" or key.spec.startswith("HMAC_")
+
+
+def operations_of(key: Key) -> tuple[str, ...]:
+    """The operations that a grant on this key may hold."""
+    return _EVERY_KEY + _OPERATIONS[_is_symmetric(key), key.usage]
+
+
+def check_holdable(grant: Grant, key: Key) -> None:
+    """Refuse operations and constraints that make no sense for the key, in AWS's sentences (errors.md §5)."""
+    valid = operations_of(key)
+    wrong = [operation for operation in grant.operations if operation not in valid]
+    if wrong:
+        kind = "a symmetric" if _is_symmetric(key) else "an asymmetric"
+        raise errors.validation(
+            f"Operations [{', '.join(wrong)}] are not supported when creating a grant for {kind} KMS key with key usage "
+            f"{key.usage}. Valid operations are [{', '.join(valid)}]"
+        )
+    constrained = grant.context_equals is not None or grant.context_subset is not None
+    if constrained and (key.spec, key.usage) != ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"):
+        raise errors.validation(
+            "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key."
+        )
+
+
+def read_operations(operations: Iterable[str]) -> tuple[str, ...]:
+    """The operations in the order given, each once. Refuses none at all, and CreateGrant alone: whoever may only make
+    grants could not make any."""
+    found = tuple(dict.fromkeys(operations))
+    if not found:
+        raise errors.validation(
+            "1 validation error detected: Value '[]' at 'operations' failed to satisfy constraint: Member must have "
+            "length greater than or equal to 1"
+        )
+    if found == (CREATE_GRANT,):
+        raise errors.validation("Grants must not contain only the CreateGrant operation.")
+    return found
+
+
+def read_context(
+    equals: Mapping[str, str] | None, subset: Mapping[str, str] | None
+) -> tuple[Pairs | None, Pairs | None]:
+    """The constraints on the encryption context, of which there may be one. An empty one beside another is as good as
+    absent (clients send it so); an empty one alone constrains nothing, which nobody can have meant."""
+    if equals and subset:
+        raise errors.validation("More than one constraint supplied")
+    if not equals and not subset and (equals is not None or subset is not None):
+        raise errors.validation("The encryption context constraint of a grant must have at least one pair.")
+    return _read_pairs("Equals", equals), _read_pairs("Subset", subset)
+
+
+def _read_pairs(kind: str, pairs: Mapping[str, str] | None) -> Pairs | None:
+    if not pairs:
+        return None
+    failed = (
+        f"1 validation error detected: Value at 'constraints.encryptionContext{kind}' failed to satisfy constraint:"
+    )
+    if len(pairs) > CONTEXT_PAIRS:
+        raise errors.validation(f"{failed} Member must have length less than or equal to {CONTEXT_PAIRS}")
+    if any(len(value) > CONTEXT_VALUE_CHARACTERS for value in pairs.values()):
+        raise errors.validation(
+            f"{failed} Map value must satisfy constraint: [Member must have length less than or equal to "
+            f"{CONTEXT_VALUE_CHARACTERS}]"
+        )
+    return tuple(sorted(pairs.items()))
+
+
+# --- what a grant allows ----------------------------------------------------------------------------------------------
+
+
+def allows(grant: Grant, use: Use) -> bool:
+    """Does the grant let its bearer do this."""
+    operation = use.operation
+    if operation not in grant.operations:
+        return False
+    if operation == RETIRE_GRANT:
+        return True
+    if grant.source_arn is not None and grant.source_arn != use.source_arn:
+        return False
+    if operation == DESCRIBE_KEY:
+        return True
+    if operation == CREATE_GRANT:
+        return use.wanted is not None and is_within(use.wanted, grant)
+    return _context_allows(grant, use.context or {})
+
+
+def is_within(child: Grant, parent: Grant) -> bool:
+    """May the grantee of ``parent`` make ``child`` of it: no operation more, no constraint less. One grant must suffice;
+    several do not add up."""
+    if not set(child.operations) <= set(parent.operations):
+        return False
+    if parent.source_arn is not None and child.source_arn != parent.source_arn:
+        return False
+    if parent.context_equals is not None:
+        return child.context_equals is not None and folded(child.context_equals) == folded(parent.context_equals)
+    if parent.context_subset is not None:
+        named = child.context_subset if child.context_equals is None else child.context_equals
+        return named is not None and _includes(folded(named), parent.context_subset)
+    return True
+
+
+def _context_allows(grant: Grant, context: Mapping[str, str]) -> bool:
+    if grant.context_equals is not None and folded(context.items()) != folded(grant.context_equals):
+        return False
+    return grant.context_subset is None or _includes(folded(context.items()), grant.context_subset)
+
+
+def folded(pairs: Iterable[Pair]) -> Pairs:
+    """Pairs as constraints compare them: names without regard to case, values as they are (GrantConstraints, API
+    reference). Pairs that differ in the case of their names stay apart, so the number of pairs counts."""
+    return tuple(sorted((name.lower(), value) for name, value in pairs))
+
+
+def _includes(context: Pairs, subset: Pairs) -> bool:
+    """Are all pairs of the constraint in the folded context; where names differ in case alone, no other value of such
+    a name may stand beside them."""
+    wanted = folded(subset)
+    names = {name for name, _ in wanted}
+    return {pair for pair in context if pair[0] in names} == set(wanted)
+
+
+# --- the same grant ---------------------------------------------------------------------------------------------------
+
+
+def is_same(one: Grant, other: Grant) -> bool:
+    """Was one asked for with the parameters of the other: then a repeated request with a name makes no new grant. The
+    order of operations and pairs does not matter; who is meant is compared, not how it was spelled."""
+    return _parameters(one) == _parameters(other)
+
+
+def _parameters(grant: Grant) -> tuple[object, ...]:
+    return (
+        (grant.account, grant.region, grant.key_id),
+        grant.name,
+        grant.grantee_unique_id or grant.grantee,
+        grant.retiring_unique_id or grant.retiring,
+        grant.issuing_account,
+        frozenset(grant.operations),
+        None if grant.context_equals is None else frozenset(grant.context_equals),
+        None if grant.context_subset is None else frozenset(grant.context_subset),
+        grant.source_arn,
+    )

@@ -292,6 +292,17 @@ def test_a_grant_of_the_callers_own_account_suffices_across_accounts() -> None:
     assert settle(ask(AWAY_SESSION, **own, grant_direct=True, session=())) == GRANT
 
 
+def test_a_grant_to_the_account_lets_its_identity_policies_decide() -> None:
+    to_account: dict[str, Any] = {"policy": SILENT, "grant_to_account": True}
+    for who in (USER, SESSION, AWAY_USER, AWAY_SESSION):
+        assert settle(ask(who, **to_account)) == NO_IDENTITY
+        assert settle(ask(who, **to_account, allowed=(ALLOW_ALL,))) == GRANT
+        assert settle(ask(who, **to_account, allowed=(ALLOW_ALL,), boundary=ALLOW_NOTHING)) == NO_BOUNDARY
+        assert settle(ask(who, **to_account, allowed=(DENY_ENCRYPT,))) == (False, Why.DENY_IDENTITY)
+    assert settle(ask(SERVICE, **to_account)) == NO_RESOURCE
+    assert settle(ask(USER, **to_account, grants=True)) == GRANT
+
+
 def test_the_circumstances_of_a_grant_mean_nothing_without_one() -> None:
     for who in (USER, AWAY_USER):
         assert settle(ask(who, policy=SILENT, grant_direct=True, grant_own_account=True)) == NO_RESOURCE

@@ -31,7 +31,7 @@ from tests.domain.policy.cast import (
     key_policy,
 )
 
-from keystead.domain.caller import Principal
+from keystead.domain.caller import Principal, PrincipalKind
 from keystead.domain.policy import decide
 from keystead.domain.policy.conditions import Context, Facts
 from keystead.domain.policy.decide import Decision, Question, candidates
@@ -107,7 +107,7 @@ class World:
         own: list[Statements],
         boundary: Statements | None,
         session: list[Statements] | None,
-        grants: tuple[bool, bool, bool],
+        grants: tuple[bool, bool, bool, bool],
     ) -> None:
         self.who, self.facts, self.key, self.own = who, facts, key, own
         self.boundary, self.session, self.grants = boundary, session, grants
@@ -131,6 +131,7 @@ class World:
             grants=self.grants[0],
             grant_direct=self.grants[1],
             grant_own_account=self.grants[2],
+            grant_to_account=self.grants[3],
         )
 
     def with_statement(self, place: int, added: dict[str, Any]) -> World:
@@ -168,7 +169,7 @@ WORLDS = st.builds(
     st.lists(OWN, max_size=2),
     st.none() | OWN,
     st.none() | st.lists(OWN, max_size=2),
-    st.tuples(st.booleans(), st.booleans(), st.booleans()) | st.just((False, False, False)),
+    st.tuples(*(st.booleans(),) * 4) | st.just((False,) * 4),
 )
 
 KEYLESS = st.builds(
@@ -178,7 +179,7 @@ KEYLESS = st.builds(
     st.none(),
     st.lists(OWN, min_size=1, max_size=2),
     *(st.none(),) * 2,
-    st.just((False,) * 3),
+    st.just((False,) * 4),
 )
 
 Decide = Callable[[Question], Decision]
@@ -272,10 +273,21 @@ def test_grants_and_their_circumstances_only_give(world: World) -> None:
     weaker = replace(question, grants=False)
     for less, more in [
         (weaker, question),
+        (replace(question, grant_to_account=False), replace(question, grant_to_account=True)),
         (replace(question, grant_direct=False), replace(question, grant_direct=True)),
         (replace(question, grant_own_account=False), replace(question, grant_own_account=True)),
     ]:
         assert decide.decide(more).allowed or not decide.decide(less).allowed
+
+
+@LAW
+@given(WORLDS)
+def test_a_grant_to_an_account_gives_what_a_statement_that_trusts_it_gives(world: World) -> None:
+    question = replace(world.question(), grant_to_account=True)
+    if world.key is not None and world.who.kind not in (PrincipalKind.SERVICE, PrincipalKind.ROOT):
+        trusting = {"Effect": "Allow", "Principal": {"AWS": world.who.account}, "Action": "*", "Resource": "*"}
+        trusted = replace(question, grant_to_account=False, key_policy=compiled([*world.key, trusting], key=True))
+        assert decide.decide(question).allowed == decide.decide(trusted).allowed
 
 
 @LAW
@@ -291,7 +303,7 @@ def test_boundaries_and_session_policies_only_take(world: World) -> None:
 @LAW
 @given(WORLDS)
 def test_nothing_is_allowed_by_nobody(world: World) -> None:
-    question = replace(world.question(), identity=(), grants=False)
+    question = replace(world.question(), identity=(), grants=False, grant_to_account=False)
     if world.key is None and world.who not in (ROOT, AWAY_ROOT):
         assert not decide.decide(question).allowed
     if world.key is not None and not any(each["Effect"] == "Allow" for each in world.key):

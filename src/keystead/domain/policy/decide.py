@@ -40,7 +40,8 @@ class Question:
     ``grants``: an active grant on the key lets this caller do this. ``grant_direct``: its grantee is the caller
     itself (user or session) and not the role behind the session, so boundary and session policies do not limit it.
     ``grant_own_account``: it was issued by a principal of the caller's own account, so across accounts no identity
-    policy is needed as well.
+    policy is needed as well. ``grant_to_account``: an active grant to the caller's account lets its identity policies
+    decide, as a key policy does that trusts the account.
     """
 
     caller: Caller
@@ -55,6 +56,7 @@ class Question:
     grants: bool = False
     grant_direct: bool = False
     grant_own_account: bool = False
+    grant_to_account: bool = False
 
     @property
     def crosses(self) -> bool:
@@ -220,10 +222,11 @@ def _within_account(question: Question, found: Candidates) -> Decision:
         return _settled(True, _KEY_POLICY_DIRECT, KEY_POLICY, statement)
     if question.grants and question.grant_direct:
         return _GRANTED
-    if not question.grants and (statement is None or question.caller.principal.kind is _SERVICE):
+    trusted = statement is not None or question.grant_to_account
+    if not question.grants and (not trusted or question.caller.principal.kind is _SERVICE):
         return _NO_RESOURCE_ALLOW  # "*" names a service too, but does not make it one of the account's own
     identity = None
-    if named is _ACCOUNT and not question.grants:
+    if (statement is None or named is _ACCOUNT) and not question.grants:
         identity = _first_allow(question, found.identity)
         if identity is None:
             return _NO_IDENTITY_ALLOW
@@ -231,7 +234,7 @@ def _within_account(question: Question, found: Candidates) -> Decision:
     if capped is not None:
         return capped
     if identity is not None:
-        return _settled(True, _KEY_POLICY_AND_IDENTITY, *identity)
+        return _settled(True, _GRANT if statement is None else _KEY_POLICY_AND_IDENTITY, *identity)
     if statement is None or named is _ACCOUNT:
         return _GRANTED
     return _settled(True, _KEY_POLICY_DIRECT, KEY_POLICY, statement)
@@ -247,7 +250,7 @@ def _across_accounts(question: Question, found: Candidates) -> Decision:
     if denied is not None:
         return denied
     trusted = _best_naming(question, found)[1] is not None
-    if not trusted and not question.grants:
+    if not trusted and not question.grants and not question.grant_to_account:
         return _NO_RESOURCE_ALLOW
     denied = _own_denial(question, found)
     if denied is not None:
@@ -328,7 +331,7 @@ def _settled(allowed: bool, why: Why, policy: str, statement: Statement) -> Deci
 # Members of an enumeration are slow to look up on their class; these are on the path of every call.
 _NOBODY, _ACCOUNT, _USER, _SELF = Named.NOBODY, Named.ACCOUNT, Named.USER, Named.SELF
 _ROOT_USER, _SERVICE = PrincipalKind.ROOT, PrincipalKind.SERVICE
-_KEY_POLICY_DIRECT, _KEY_POLICY_AND_IDENTITY = Why.KEY_POLICY_DIRECT, Why.KEY_POLICY_AND_IDENTITY
+_KEY_POLICY_DIRECT, _KEY_POLICY_AND_IDENTITY, _GRANT = Why.KEY_POLICY_DIRECT, Why.KEY_POLICY_AND_IDENTITY, Why.GRANT
 _DENY_IDENTITY, _DENY_BOUNDARY, _DENY_SESSION = Why.DENY_IDENTITY, Why.DENY_BOUNDARY, Why.DENY_SESSION
 
 _GRANTED: Final = Decision(True, Because(Why.GRANT))

@@ -51,15 +51,18 @@ _EVERYBODY: Final = {
     PrincipalKind.SERVICE: Named.ACCOUNT,
 }
 
-_ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
-_ROOT: Final = re.compile(r"arn:aws:iam::(\d{12}):root", re.ASCII)
-_IDENTITY: Final = re.compile(r"arn:aws:iam::\d{12}:(?:user|role)/(?:[!-)+-.0->@-~]+/)*[\w+=,.@-]{1,128}", re.ASCII)
-_SESSION: Final = re.compile(
-    r"arn:aws:sts::\d{12}:(?:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@:-]{1,128}|federated-user/[\w+=,.@:-]{1,64})",
-    re.ASCII,
+# The names of principals, wherever they are named.
+ACCOUNT_ID: Final = re.compile(r"\d{12}", re.ASCII)
+ROOT: Final = re.compile(r"arn:aws:iam::(\d{12}):root", re.ASCII)
+IDENTITY: Final = re.compile(r"arn:aws:iam::(\d{12}):(?:user|role)/(?:[!-)+-.0->@-~]+/)*[\w+=,.@-]{1,128}", re.ASCII)
+ROLE_SESSION: Final = re.compile(
+    r"arn:aws:sts::(\d{12}):assumed-role/([\w+=,.@-]{1,64})/([\w+=,.@:-]{1,128})", re.ASCII
 )
-_UNIQUE_ID: Final = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{8,124}", re.ASCII)
-_SERVICE: Final = re.compile(r"(?:[a-z0-9-]+\.){1,4}amazonaws\.com(?:\.cn)?", re.ASCII)
+FEDERATED_USER: Final = re.compile(r"arn:aws:sts::(\d{12}):federated-user/([\w+=,.@:-]{1,64})", re.ASCII)
+UNIQUE_ID: Final = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{8,124}", re.ASCII)
+SERVICE: Final = re.compile(r"(?:[a-z0-9-]+\.){1,4}amazonaws\.com(?:\.cn)?", re.ASCII)
+
+_WHOLE_ARNS: Final = (IDENTITY, ROLE_SESSION, FEDERATED_USER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,15 +135,15 @@ def compile_principals(element: str | Mapping[str, Iterable[str]]) -> Principals
         for name in names:
             if kind == "AWS" and name == "*":
                 everybody = True
-            elif kind == "AWS" and _ACCOUNT.fullmatch(name):
+            elif kind == "AWS" and ACCOUNT_ID.fullmatch(name):
                 accounts.add(name)
-            elif kind == "AWS" and (root := _ROOT.fullmatch(name)):
+            elif kind == "AWS" and (root := ROOT.fullmatch(name)):
                 accounts.add(root[1])
-            elif kind == "AWS" and (_IDENTITY.fullmatch(name) or _SESSION.fullmatch(name)):
+            elif kind == "AWS" and any(form.fullmatch(name) for form in _WHOLE_ARNS):
                 arns.add(name)
-            elif kind == "AWS" and _UNIQUE_ID.fullmatch(name):
+            elif kind == "AWS" and UNIQUE_ID.fullmatch(name):
                 unique_ids.add(name)
-            elif kind == "Service" and _SERVICE.fullmatch(name):
+            elif kind == "Service" and SERVICE.fullmatch(name):
                 services.add(name)
             elif kind != "Federated" or not name or "*" in name:
                 raise invalid_principals()
