@@ -27,6 +27,7 @@ ACCOUNT = "111122223333"
 REGION = "eu-central-1"
 KEY_ID = "0b5e8e7a-9d3c-4c61-8a5f-2f1f6f3f0001"
 USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
+USER_ID = "AIDACKCEVSQ6C2EXAMPLE"
 ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 
 
@@ -108,14 +109,14 @@ def grant(number: int = 1, key_id: str = KEY_ID, **changes: Any) -> Grant:
         "region": REGION,
         "key_id": key_id,
         "grant_id": f"{number:064x}",
-        "grantee": USER,
+        "grantee": USER_ID,
         "operations": ("Encrypt", "Decrypt"),
         "issuing_account": f"arn:aws:iam::{ACCOUNT}:root",
         "created": 1_700_000_008.0,
         "name": "nightly",
-        "grantee_unique_id": "AIDACKCEVSQ6C2EXAMPLE",
-        "retiring": f"arn:aws:iam::{ACCOUNT}:role/keeper",
-        "retiring_unique_id": "AROACKCEVSQ6C2EXAMPLE",
+        "grantee_service": False,
+        "retiring": "AROACKCEVSQ6C2EXAMPLE",
+        "retiring_service": False,
         "context_equals": (("a", "b"),),
         "context_subset": (("c", "d"),),
         "source_arn": "arn:aws:s3:::bucket",
@@ -132,7 +133,7 @@ def principal(arn: str = USER) -> Principal:
         PrincipalKind.USER,
         ACCOUNT,
         arn,
-        "AIDACKCEVSQ6C2EXAMPLE",
+        USER_ID,
         name="alice",
         role_arn=f"arn:aws:iam::{ACCOUNT}:role/keeper",
         tags=(("team", "payroll"),),
@@ -222,9 +223,9 @@ grants = st.builds(
     issuing_account=texts,
     created=times,
     name=st.none() | texts,
-    grantee_unique_id=st.none() | texts,
+    grantee_service=st.booleans(),
     retiring=st.none() | texts,
-    retiring_unique_id=st.none() | texts,
+    retiring_service=st.booleans(),
     context_equals=st.none() | pairs,
     context_subset=st.none() | pairs,
     source_arn=st.none() | texts,

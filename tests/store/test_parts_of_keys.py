@@ -8,7 +8,7 @@ from keystead.domain.grants import Grant
 from keystead.domain.key import Material, MaterialState
 from keystead.store.interface import Store, Transaction
 from tests.store import examples
-from tests.store.examples import ACCOUNT, KEY_ID, REGION, USER
+from tests.store.examples import ACCOUNT, KEY_ID, REGION, USER_ID
 
 any_rows = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -38,8 +38,7 @@ def test_every_grant_comes_back_equal_whichever_way_it_is_found(store: Store, gr
     store.transact(put)
     assert store.read(lambda r: r.grant(ACCOUNT, REGION, KEY_ID, grant.grant_id)) == grant
     assert store.read(lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, [grant.grantee])) == [grant]
-    if grant.name is not None:
-        assert store.read(lambda r: r.grants_named(ACCOUNT, REGION, KEY_ID, grant.name or "")) == [grant]
+    assert store.read(lambda r: r.grants_like(grant)) == ([] if grant.name is None else [grant])
     if grant.retiring is not None and grant.grant_id:
         assert store.read(lambda r: r.retirable(REGION, grant.retiring or "", None, 10)) == [grant]
 
@@ -69,8 +68,8 @@ def test_the_bytes_of_one_material_go_and_what_is_known_of_it_stays(store: Store
     store.transact(lambda t: t.delete_material(ACCOUNT, REGION, KEY_ID, first.material_id))
 
 
-def test_grants_are_listed_in_pages_by_grantee_by_name_and_by_who_may_retire_them(store: Store) -> None:
-    bob = USER + "2"
+def test_grants_are_listed_in_pages_by_grantee_by_likeness_and_by_who_may_retire_them(store: Store) -> None:
+    bob = USER_ID + "2"
 
     def put(t: Transaction) -> None:
         t.put_account("444455556666", "other", b"k", 1.0)
@@ -78,7 +77,7 @@ def test_grants_are_listed_in_pages_by_grantee_by_name_and_by_who_may_retire_the
         t.put_key(examples.key(account="444455556666", ref=b"r" * 16))
         t.put_key(examples.key(region="us-east-1"))
         for number in range(6):
-            grantee = (USER, bob)[number % 2]
+            grantee = (USER_ID, bob)[number % 2]
             t.put_grant(examples.grant(number, grantee=grantee, name="odd" if number % 2 else None))
         t.put_grant(examples.grant(6, account="444455556666", name="odd"))
         t.put_grant(examples.grant(7, region="us-east-1", name="odd"))
@@ -91,9 +90,11 @@ def test_grants_are_listed_in_pages_by_grantee_by_name_and_by_who_may_retire_the
     third = examples.grant(2).grant_id
     assert numbers(store.read(lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 3))) == [0, 1, 2]
     assert numbers(store.read(lambda r: r.grants(ACCOUNT, REGION, KEY_ID, third, 3))) == [3, 4, 5]
-    assert numbers(store.read(lambda r: r.grants(ACCOUNT, REGION, KEY_ID, third, 9, USER))) == [4]
+    assert numbers(store.read(lambda r: r.grants(ACCOUNT, REGION, KEY_ID, third, 9, USER_ID))) == [4]
     assert numbers(store.read(lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, ["carol", bob]))) == [8, 1, 3, 5]
-    assert numbers(store.read(lambda r: r.grants_named(ACCOUNT, REGION, KEY_ID, "odd"))) == [1, 3, 5]
+    assert numbers(store.read(lambda r: r.grants_like(examples.grant(grantee=bob, name="odd")))) == [1, 3, 5]
+    assert numbers(store.read(lambda r: r.grants_like(examples.grant(grantee=USER_ID, name="odd")))) == []
+    assert numbers(store.read(lambda r: r.grants_like(examples.grant(grantee=USER_ID, name=None)))) == []
     retiring = examples.grant().retiring or ""
     assert numbers(store.read(lambda r: r.retirable(REGION, retiring, None, 9))) == [0, 1, 2, 3, 4, 5, 6]
     assert numbers(store.read(lambda r: r.retirable(REGION, retiring, third, 2))) == [3, 4]

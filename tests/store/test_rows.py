@@ -47,6 +47,9 @@ def test_every_key_comes_back_equal(store: Store, key: Key) -> None:
 def test_every_principal_comes_back_with_its_policies(store: Store, principal: Principal, created: float) -> None:
     store.transact(lambda t: t.put_principal(principal, created))
     assert store.read(lambda r: r.principal(principal.arn)) == principal
+    assert store.read(lambda r: r.principal_with_id(principal.unique_id)) is not None
+    if principal.name is not None:
+        assert principal in store.read(lambda r: r.principals_named(ACCOUNT, principal.name or ""))
 
 
 @any_rows
@@ -121,6 +124,9 @@ def test_nothing_is_found_under_names_that_were_not_put(store: Store) -> None:
     assert store.read(lambda r: r.materials(ACCOUNT, REGION, "other")) == []
     assert store.read(lambda r: r.account_key("444455556666")) is None
     assert store.read(lambda r: r.principal(USER + "x")) is None
+    assert store.read(lambda r: r.principal_with_id(examples.USER_ID + "x")) is None
+    assert store.read(lambda r: r.principals_named(ACCOUNT, "nobody")) == []
+    assert store.read(lambda r: r.principals_named("444455556666", "alice")) == []
     assert store.read(lambda r: r.access_key("AKIA")) is None
     assert store.read(lambda r: r.meta("x")) is None
 

@@ -160,9 +160,9 @@ def test_an_edited_grant_is_refused_in_every_list(database: Database, store: Sto
     database.edit("UPDATE grants SET operations = '[\"Sign\"]'")
     for read in (
         lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10),
-        lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10, USER),
-        lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, [USER]),
-        lambda r: r.grants_named(ACCOUNT, REGION, KEY_ID, "nightly"),
+        lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10, examples.USER_ID),
+        lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, [examples.USER_ID]),
+        lambda r: r.grants_like(examples.grant()),
         lambda r: r.retirable(REGION, RETIRING, None, 10),
     ):
         assert refused(store, read).key == (ACCOUNT, REGION, KEY_ID, GRANT)
@@ -198,8 +198,9 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
         ):
             authentic[text] = r._execute(text, name)
         authentic[sql.READ_KEY_BY_REF] = authentic[sql.READ_RELATED] = authentic[sql.READ_KEY]
-        for text in (sql.READ_GRANTS, sql.READ_GRANTS_OF_GRANTEE, sql.READ_GRANTS_FOR, sql.READ_GRANTS_NAMED):
+        for text in (sql.READ_GRANTS, sql.READ_GRANTS_OF_GRANTEE, sql.READ_GRANTS_FOR, sql.READ_GRANTS_LIKE):
             authentic[text] = authentic[sql.READ_GRANT]
+        authentic[sql.READ_PRINCIPAL_WITH_ID] = authentic[sql.READ_PRINCIPALS_NAMED] = authentic[sql.READ_PRINCIPAL]
         authentic[sql.READ_RETIRABLE] = authentic[sql.READ_GRANT]
         authentic[sql.READ_ALIASES] = authentic[sql.READ_ALIASES_OF_KEY] = authentic[sql.READ_ALIAS]
 
@@ -217,13 +218,17 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
         lambda: misled.grants(ACCOUNT, REGION, "other", None, 10),
         lambda: misled.grants(ACCOUNT, REGION, KEY_ID, None, 10, USER + "2"),
         lambda: misled.grants_for(ACCOUNT, REGION, KEY_ID, [USER + "2"]),
-        lambda: misled.grants_named(ACCOUNT, REGION, KEY_ID, "other"),
+        lambda: misled.grants_like(examples.grant(name="other")),
+        lambda: misled.grants_like(examples.grant(operations=("Sign",))),
         lambda: misled.retirable(REGION, USER, None, 10),
         lambda: misled.retirable("us-east-1", RETIRING, None, 10),
         lambda: misled.alias(ACCOUNT, REGION, "alias/other"),
         lambda: misled.aliases("444455556666", REGION, None, None, 10),
         lambda: misled.aliases(ACCOUNT, REGION, "other", None, 10),
         lambda: misled.principal(USER + "2"),
+        lambda: misled.principal_with_id("AIDA2"),
+        lambda: misled.principals_named(ACCOUNT, "bob"),
+        lambda: misled.principals_named("444455556666", "alice"),
         lambda: misled.access_key("AKIA2"),
     ]
     for ask in asked:

@@ -46,10 +46,11 @@ class Name(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """A principal that exists: its ARN (or a service's name), and its unique id where it has one."""
+    """A principal that exists. ``identity`` is what grants are bound to: the unique id of a user, role or session, the
+    ARN of an account's root, a service's name. ``shown`` is its ARN, or the service's name."""
 
-    arn: str
-    unique_id: str | None = None
+    identity: str
+    shown: str
 
 
 def parse(text: str) -> Name | None:
@@ -78,12 +79,25 @@ def bind_session(role_arn: str, role_id: str, session: str) -> Bound:
     parsed = arn.parse(role_arn)
     account = "" if parsed is None else parsed.account
     name = role_arn.rpartition("/")[2]
-    return Bound(f"arn:{arn.PARTITION}:sts::{account}:assumed-role/{name}/{session}", f"{role_id}:{session}")
+    return Bound(f"{role_id}:{session}", f"arn:{arn.PARTITION}:sts::{account}:assumed-role/{name}/{session}")
 
 
-def bind_federated(name: Name) -> Bound:
+def bind_federated(account: str, name: str) -> Bound:
     """A federated user, who is known by the account and a name alone."""
-    return Bound(name.text, f"{name.account}:{name.session}")
+    return Bound(f"{account}:{name}", f"arn:{arn.PARTITION}:sts::{account}:federated-user/{name}")
+
+
+def identified(identity: str) -> tuple[str, str] | None:
+    """The unique id of a user or role in a grant's identity, and the name of the session or an empty text; None where
+    the identity is of another kind."""
+    found, _, session = identity.partition(":")
+    return (found, session) if principals.UNIQUE_ID.fullmatch(found) else None
+
+
+def federated(identity: str) -> Bound | None:
+    """The federated user of a grant's identity, None where it is of another kind."""
+    account, _, name = identity.partition(":")
+    return bind_federated(account, name) if name and principals.ACCOUNT_ID.fullmatch(account) else None
 
 
 # --- whether a caller is meant ----------------------------------------------------------------------------------------
@@ -113,19 +127,12 @@ def bearers(who: Principal) -> tuple[Bearer, ...]:
     return itself, Bearer(root, account=True)
 
 
-def grantee(grant: Grant) -> str:
-    """The identity that bears the grant."""
-    return grant.grantee_unique_id or grant.grantee
-
-
 def retirers(grant: Grant) -> frozenset[str]:
     """The identities that may retire the grant: the retiring principal, and the grantee if RetireGrant is among its
     operations."""
-    found = set()
-    if grant.retiring is not None:
-        found.add(grant.retiring_unique_id or grant.retiring)
+    found = set() if grant.retiring is None else {grant.retiring}
     if RETIRE_GRANT in grant.operations:
-        found.add(grantee(grant))
+        found.add(grant.grantee)
     return frozenset(found)
 
 

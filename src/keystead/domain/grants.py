@@ -10,12 +10,16 @@ Times are seconds since the epoch."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import msgspec
+
 from keystead import errors
 from keystead.domain.key import Key
+from keystead.domain.keytypes import KeyTypes
 
 Pair = tuple[str, str]
 Pairs = tuple[Pair, ...]
@@ -25,10 +29,11 @@ Pairs = tuple[Pair, ...]
 class Grant:
     """One grant on one key, as it was made; it never changes.
 
-    ``grant_id`` is 64 hex digits. ``grantee`` and ``retiring`` are ARNs or service principals as the caller gave them;
-    their ``…_unique_id`` (AIDA…, AROA…) is of the user or role that had the name then, so that another one who gets
-    the name later does not get the grant. ``issuing_account`` is the root ARN of the account whose principal made the
-    grant. ``context_equals`` and ``context_subset`` constrain the encryption context: None is no constraint."""
+    ``grant_id`` is 64 hex digits. ``grantee`` and ``retiring`` are identities (`grantees`): the unique id of a user, a
+    role or a session, a service's name, an account's root ARN. No ARN of a user or role, so that another one who gets
+    the name later does not get the grant. ``…_service`` is whether the request named a service principal as such.
+    ``issuing_account`` is the root ARN of the account whose principal made the grant. ``context_equals`` and
+    ``context_subset`` constrain the encryption context: None is no constraint."""
 
     account: str
     region: str
@@ -39,11 +44,11 @@ class Grant:
     issuing_account: str
     created: float
     name: str | None = None
-    grantee_unique_id: str | None = None
+    grantee_service: bool = False
     retiring: str | None = None
-    retiring_unique_id: str | None = None
-    context_equals: tuple[tuple[str, str], ...] | None = None
-    context_subset: tuple[tuple[str, str], ...] | None = None
+    retiring_service: bool = False
+    context_equals: Pairs | None = None
+    context_subset: Pairs | None = None
     source_arn: str | None = None
 
 
@@ -84,12 +89,35 @@ _OPERATIONS: Final[Mapping[tuple[bool, str], tuple[str, ...]]] = {
     (False, "ENCAPSULATE_DECAPSULATE"): ("GetPublicKey", "Encapsulate", "Decapsulate"),
 }
 
+# As the service model lists them, and as AWS shows those of a grant.
+_IN_ORDER: Final = (
+    "Decrypt",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "Sign",
+    "Verify",
+    "GetPublicKey",
+    CREATE_GRANT,
+    RETIRE_GRANT,
+    DESCRIBE_KEY,
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateMac",
+    "VerifyMac",
+    "DeriveSharedSecret",
+    "Encapsulate",
+    "Decapsulate",
+)
+
 CONTEXT_PAIRS: Final = 8
 CONTEXT_VALUE_CHARACTERS: Final = 384
 
 
 def _is_symmetric(key: Key) -> bool:
-    return key.spec == "SYMMETRIC_DEFAULT" or key.spec.startswith("HMAC_")
+    return not KeyTypes.ASYMMETRIC.fits(key.spec, key.usage)
 
 
 def operations_of(key: Key) -> tuple[str, ...]:
@@ -108,16 +136,17 @@ def check_holdable(grant: Grant, key: Key) -> None:
             f"{key.usage}. Valid operations are [{', '.join(valid)}]"
         )
     constrained = grant.context_equals is not None or grant.context_subset is not None
-    if constrained and (key.spec, key.usage) != ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"):
+    if constrained and not KeyTypes.SYMMETRIC.fits(key.spec, key.usage):
         raise errors.validation(
             "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key."
         )
 
 
 def read_operations(operations: Iterable[str]) -> tuple[str, ...]:
-    """The operations in the order given, each once. Refuses none at all, and CreateGrant alone: whoever may only make
-    grants could not make any."""
-    found = tuple(dict.fromkeys(operations))
+    """The operations in the order of the service model, each once. Refuses none at all, and CreateGrant alone: whoever
+    may only make grants could not make any."""
+    given = frozenset(operations)
+    found = tuple(operation for operation in _IN_ORDER if operation in given)
     if not found:
         raise errors.validation(
             "1 validation error detected: Value '[]' at 'operations' failed to satisfy constraint: Member must have "
@@ -213,21 +242,21 @@ def _includes(context: Pairs, subset: Pairs) -> bool:
 # --- the same grant ---------------------------------------------------------------------------------------------------
 
 
-def is_same(one: Grant, other: Grant) -> bool:
-    """Was one asked for with the parameters of the other: then a repeated request with a name makes no new grant. The
-    order of operations and pairs does not matter; who is meant is compared, not how it was spelled."""
-    return _parameters(one) == _parameters(other)
-
-
-def _parameters(grant: Grant) -> tuple[object, ...]:
-    return (
-        (grant.account, grant.region, grant.key_id),
+def likeness(grant: Grant) -> str | None:
+    """A digest (64 hex digits) of a grant's name and all its parameters; None where it has no name. Two grants of one
+    likeness on a key were asked for alike: then a repeated request makes no new grant. The order of pairs does not
+    matter, nor how a principal was spelled."""
+    if grant.name is None:
+        return None
+    parameters = (
+        "keystead grant 1",
         grant.name,
-        grant.grantee_unique_id or grant.grantee,
-        grant.retiring_unique_id or grant.retiring,
+        (grant.grantee, grant.grantee_service),
+        (grant.retiring, grant.retiring_service),
         grant.issuing_account,
-        frozenset(grant.operations),
-        None if grant.context_equals is None else frozenset(grant.context_equals),
-        None if grant.context_subset is None else frozenset(grant.context_subset),
+        grant.operations,
+        None if grant.context_equals is None else sorted(grant.context_equals),
+        None if grant.context_subset is None else sorted(grant.context_subset),
         grant.source_arn,
     )
+    return hashlib.sha256(msgspec.msgpack.encode(parameters)).hexdigest()

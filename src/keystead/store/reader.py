@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from keystead.domain.caller import Principal
-from keystead.domain.grants import Grant
+from keystead.domain.grants import Grant, likeness
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows
 from keystead.store import statements as sql
@@ -143,11 +143,12 @@ class SqlReader:
             for grant in self._grants(name, grantee, sql.READ_GRANTS_FOR, (*name, grantee))
         ]
 
-    def grants_named(self, account: str, region: str, key_id: str, name: str) -> list[Grant]:
-        found = self._grants((account, region, key_id), None, sql.READ_GRANTS_NAMED, (account, region, key_id, name))
-        for grant in found:
-            if grant.name != name:
-                raise StoreTampered("grants", (account, region, key_id, grant.grant_id))
+    def grants_like(self, grant: Grant) -> list[Grant]:
+        name, like = (grant.account, grant.region, grant.key_id), likeness(grant)
+        found = [] if like is None else self._grants(name, grant.grantee, sql.READ_GRANTS_LIKE, (*name, like))
+        for each in found:
+            if likeness(each) != like:
+                raise StoreTampered("grants", (*name, each.grant_id))
         return found
 
     def retirable(self, region: str, retiring: str, after: str | None, limit: int) -> list[Grant]:
@@ -195,6 +196,21 @@ class SqlReader:
         if principal is not None and principal.arn != arn:
             raise StoreTampered("principals", (arn,))
         return principal
+
+    def principal_with_id(self, unique_id: str) -> Principal | None:
+        name = (f"with id {unique_id}",)
+        principal = self._one("principals", name, rows.principal_of, sql.READ_PRINCIPAL_WITH_ID, (unique_id,))
+        if principal is not None and principal.unique_id != unique_id:
+            raise StoreTampered("principals", name)
+        return principal
+
+    def principals_named(self, account: str, name: str) -> list[Principal]:
+        found = self._all("principals", (f"of {account} named {name}",), sql.READ_PRINCIPALS_NAMED, (account, name))
+        principals = [self._value("principals", row[:1], rows.principal_of, row) for row in found]
+        for principal in principals:
+            if (principal.account, principal.name) != (account, name):
+                raise StoreTampered("principals", (principal.arn,))
+        return principals
 
     def access_key(self, access_key_id: str) -> StoredAccessKey | None:
         name = (access_key_id,)

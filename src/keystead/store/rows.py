@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from keystead.domain.caller import Principal, PrincipalKind
-from keystead.domain.grants import Grant
+from keystead.domain.grants import Grant, likeness
 from keystead.domain.key import Alias, ExpirationModel, Key, KeyState, Material, MaterialState, RotationType
 from keystead.store.interface import RowMac, StoredAccessKey, StoreTampered, StoreUnusable
 
@@ -178,12 +178,13 @@ def grant_columns(grant: Grant) -> Columns:
         grant.issuing_account,
         _number(grant.created),
         grant.name,
-        grant.grantee_unique_id,
+        int(grant.grantee_service),
         grant.retiring,
-        grant.retiring_unique_id,
+        int(grant.retiring_service),
         None if grant.context_equals is None else _json(grant.context_equals).decode(),
         None if grant.context_subset is None else _json(grant.context_subset).decode(),
         grant.source_arn,
+        likeness(grant),
     )
 
 
@@ -199,9 +200,9 @@ def grant_of(columns: Columns) -> Grant:
         issuing_account=columns[6],
         created=columns[7],
         name=columns[8],
-        grantee_unique_id=columns[9],
+        grantee_service=columns[9] != 0,
         retiring=columns[10],
-        retiring_unique_id=columns[11],
+        retiring_service=columns[11] != 0,
         context_equals=None if equals is None else _pairs(equals),
         context_subset=None if subset is None else _pairs(subset),
         source_arn=columns[14],

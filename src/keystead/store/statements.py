@@ -61,12 +61,13 @@ GRANT: Final = (
     "issuing_account",
     "created",
     "name",
-    "grantee_unique_id",
+    "grantee_service",
     "retiring",
-    "retiring_unique_id",
+    "retiring_service",
     "context_equals",
     "context_subset",
     "source_arn",
+    "likeness",
 )
 ALIAS: Final = ("account", "region", "name", "key_id", "created", "updated")
 PRINCIPAL: Final = (
@@ -96,6 +97,7 @@ def _put(table: str, columns: Sequence[str], primary: int) -> str:
 
 _KEYS: Final = f"SELECT {', '.join(KEY)}, mac FROM keys "
 _ALIASES: Final = f"SELECT {', '.join(ALIAS)}, mac FROM aliases "
+_PRINCIPALS: Final = f"SELECT {', '.join(PRINCIPAL)}, mac FROM principals "
 _GRANTS: Final = f"SELECT {', '.join(GRANT)}, mac FROM grants "
 _OF_KEY: Final = "WHERE account = ? AND region = ? AND key_id = ?"
 
@@ -140,7 +142,7 @@ READ_GRANT: Final = f"{_GRANTS}{_OF_KEY} AND grant_id = ?"
 READ_GRANTS: Final = f"{_GRANTS}{_OF_KEY} AND grant_id > ? ORDER BY grant_id LIMIT ?"
 READ_GRANTS_OF_GRANTEE: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? AND grant_id > ? ORDER BY grant_id LIMIT ?"
 READ_GRANTS_FOR: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? ORDER BY grant_id"
-READ_GRANTS_NAMED: Final = f"{_GRANTS}{_OF_KEY} AND name = ? ORDER BY grant_id"
+READ_GRANTS_LIKE: Final = f"{_GRANTS}{_OF_KEY} AND likeness = ? ORDER BY grant_id"
 READ_RETIRABLE: Final = f"{_GRANTS}WHERE region = ? AND retiring = ? AND grant_id > ? ORDER BY grant_id LIMIT ?"
 COUNT_GRANTS: Final = f"SELECT COUNT(*) FROM grants {_OF_KEY}"
 HAS_GRANTS: Final = f"SELECT COUNT(*) FROM (SELECT 1 FROM grants {_OF_KEY} LIMIT 1) AS found"
@@ -151,7 +153,9 @@ READ_ACCOUNT_KEY: Final = (
     "SELECT sealed.data FROM accounts JOIN sealed ON sealed.slot = accounts.slot WHERE account = ?"
 )
 READ_ACCOUNTS: Final = "SELECT account FROM accounts ORDER BY account"
-READ_PRINCIPAL: Final = f"SELECT {', '.join(PRINCIPAL)}, mac FROM principals WHERE arn = ?"
+READ_PRINCIPAL: Final = f"{_PRINCIPALS}WHERE arn = ?"
+READ_PRINCIPAL_WITH_ID: Final = f"{_PRINCIPALS}WHERE unique_id = ? ORDER BY arn"
+READ_PRINCIPALS_NAMED: Final = f"{_PRINCIPALS}WHERE account = ? AND name = ? ORDER BY arn"
 READ_ACCESS_KEY: Final = (
     "SELECT access_key_id, principal_arn, sealed.data, active, created, mac FROM access_keys "
     "JOIN sealed ON sealed.slot = access_keys.slot WHERE access_key_id = ?"

@@ -13,7 +13,7 @@ from keystead.domain.arn import root_arn
 from keystead.domain.grants import Grant, Use
 from keystead.domain.key import Key
 
-GRANTEE = f"arn:aws:iam::{HOME}:user/staff/alice"
+GRANTEE = "AIDAALICEALICEALICE1"
 OPERATIONS = ("Decrypt", "Encrypt", "CreateGrant", "RetireGrant", "DescribeKey")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.domain.grants.cast import grant
+from tests.domain.grants.cast import GRANTEE, grant
 from tests.domain.policy.cast import (
     AWAY,
     AWAY_ROOT,
@@ -35,7 +35,8 @@ from keystead.domain.grantees import (
     bearers,
     bind_federated,
     bind_session,
-    grantee,
+    federated,
+    identified,
     joined,
     of_grant,
     parse,
@@ -91,13 +92,22 @@ def test_a_malformed_arn_is_refused_in_the_sentence_of_aws(text: str) -> None:
 
 
 def test_a_session_is_bound_to_the_id_of_its_role_and_shown_without_the_path() -> None:
-    assert bind_session(ROLE_ARN, "AROAWORKERWORKERWRK1", "night") == Bound(SESSION_ARN, SESSION.unique_id)
+    assert bind_session(ROLE_ARN, "AROAWORKERWORKERWRK1", "night") == Bound(SESSION.unique_id, SESSION_ARN)
+    assert identified(SESSION.unique_id) == ("AROAWORKERWORKERWRK1", "night")
+    assert identified(USER.unique_id) == (USER.unique_id, "")
 
 
 def test_a_federated_user_is_bound_to_account_and_name() -> None:
-    name = parse(FEDERATED.arn)
-    assert name is not None
-    assert bind_federated(name) == Bound(FEDERATED.arn, FEDERATED.unique_id)
+    assert bind_federated(HOME, "fay") == Bound(FEDERATED.unique_id, FEDERATED.arn)
+    assert federated(FEDERATED.unique_id) == Bound(FEDERATED.unique_id, FEDERATED.arn)
+
+
+@pytest.mark.parametrize(
+    "identity", [USER.unique_id, SESSION.unique_id, root_arn(HOME), SERVICE.arn, FEDERATED.unique_id]
+)
+def test_an_identity_is_of_one_kind(identity: str) -> None:
+    assert (identified(identity) is not None) is identity.startswith("A")
+    assert (federated(identity) is not None) is (identity == FEDERATED.unique_id)
 
 
 # --- whether a caller is meant ----------------------------------------------------------------------------------------
@@ -124,14 +134,14 @@ def test_a_caller_bears_what_was_given_to_itself_its_role_and_its_account(who: P
 
 
 def to(who: Principal, **more: Any) -> Any:
-    return grant(grantee=who.arn, grantee_unique_id=who.unique_id, **more)
+    return grant(grantee=who.unique_id, **more)
 
 
-ROLE_GRANT = grant(grantee=ROLE_ARN, grantee_unique_id="AROAWORKERWORKERWRK1")
+ROLE_GRANT = grant(grantee="AROAWORKERWORKERWRK1")
 
 
 def said(the_grant: Any, who: Principal) -> Standing:
-    return of_grant(the_grant, who, frozenset({grantee(the_grant)}))
+    return of_grant(the_grant, who, frozenset({the_grant.grantee}))
 
 
 def test_a_grant_is_for_its_grantee_alone() -> None:
@@ -167,8 +177,7 @@ def test_across_accounts_it_matters_who_issued_the_grant() -> None:
     own = {"issuing_account": root_arn(AWAY)}
     assert said(to(AWAY_USER), AWAY_USER) == Standing(grants=True)
     assert said(to(AWAY_USER, **own), AWAY_USER) == Standing(grants=True, direct=True, own_account=True)
-    to_role = {"grantee": AWAY_SESSION.role_arn, "grantee_unique_id": "AROAGUESTGUESTGUEST1"}
-    assert said(grant(**to_role, **own), AWAY_SESSION) == Standing(grants=True, own_account=True)
+    assert said(grant(grantee="AROAGUESTGUESTGUEST1", **own), AWAY_SESSION) == Standing(grants=True, own_account=True)
 
 
 def test_two_grants_across_accounts_do_not_make_up_for_one_another() -> None:
@@ -182,8 +191,8 @@ def test_two_grants_across_accounts_do_not_make_up_for_one_another() -> None:
 
 
 def test_the_retiring_principal_retires_and_the_grantee_only_where_the_grant_says_so() -> None:
-    retired_by_other = grant("Decrypt", grantee_unique_id="AIDA1", retiring=AWAY_USER.arn, retiring_unique_id="AIDA2")
+    retired_by_other = grant("Decrypt", grantee="AIDA1", retiring="AIDA2")
     assert retirers(retired_by_other) == {"AIDA2"}
-    assert retirers(grant("Decrypt", "RetireGrant", grantee_unique_id="AIDA1")) == {"AIDA1"}
+    assert retirers(grant("Decrypt", "RetireGrant", grantee="AIDA1")) == {"AIDA1"}
     assert retirers(grant("Decrypt")) == frozenset()
-    assert retirers(grant("RetireGrant", "Decrypt", retiring=root_arn(AWAY))) == {grantee(grant()), root_arn(AWAY)}
+    assert retirers(grant("RetireGrant", "Decrypt", retiring=root_arn(AWAY))) == {GRANTEE, root_arn(AWAY)}

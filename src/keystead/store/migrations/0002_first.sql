@@ -146,19 +146,20 @@ CREATE TABLE grants (
   issuing_account TEXT NOT NULL,
   created $seconds NOT NULL,
   name TEXT,
-  grantee_unique_id TEXT,
+  grantee_service $integer NOT NULL,
   retiring TEXT,
-  retiring_unique_id TEXT,
+  retiring_service $integer NOT NULL,
   context_equals TEXT,
   context_subset TEXT,
   source_arn TEXT,
+  likeness TEXT,
   mac $bytes NOT NULL,
   PRIMARY KEY (account, region, key_id, grant_id),
   FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
 ) $strict;
 
 CREATE INDEX grants_by_grantee ON grants (account, region, key_id, grantee, grant_id);
-CREATE INDEX grants_by_name ON grants (account, region, key_id, name, grant_id) WHERE name IS NOT NULL;
+CREATE INDEX grants_by_likeness ON grants (account, region, key_id, likeness) WHERE likeness IS NOT NULL;
 CREATE INDEX grants_by_retiring ON grants (region, retiring, grant_id) WHERE retiring IS NOT NULL;
 
 -- Decides nothing, so it has no MAC.
@@ -188,6 +189,9 @@ CREATE TABLE principals (
   created $seconds NOT NULL,
   mac $bytes NOT NULL
 ) $strict;
+
+CREATE INDEX principals_by_unique_id ON principals (unique_id);
+CREATE INDEX principals_by_name ON principals (account, name);
 
 CREATE TABLE access_keys (
   access_key_id TEXT NOT NULL PRIMARY KEY,
