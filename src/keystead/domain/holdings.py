@@ -1,4 +1,4 @@
-"""The grants that one identity holds on one key, arranged so that a call looks only at those that could allow it.
+"""The grants that an identity holds on one key, arranged so that a call looks only at those that could allow it.
 
 Guarantees: `Held.allows` answers as if every grant had been asked (`grants.allows`), and neither that nor `add` and
 `remove` cost more when there are more grants: they stand by operation, source and issuer, and by what they demand of
@@ -45,6 +45,9 @@ class Held:
     def __len__(self) -> int:
         return len(self._grants)
 
+    def __contains__(self, grant_id: str) -> bool:
+        return grant_id in self._grants
+
     def add(self, grant: Grant) -> None:
         self.remove(grant.grant_id)
         demand = self._demand(grant)
@@ -88,6 +91,60 @@ class Held:
                     if standing is not None and any(allows(grant, use) for grant in standing.values()):
                         return True
         return False
+
+
+class Kept:
+    """The grants of one key that were asked for, by the identity that bears them (None: it bears none).
+
+    A grant that was made or has gone is named by `change`; then the rest is current again once `renew` has been told
+    what there is of those in `changed`. At most ``limit`` identities are kept."""
+
+    __slots__ = ("_bearers", "_limit", "changed", "held")
+
+    def __init__(self, limit: int = 1_000) -> None:
+        self.held: dict[str, Held | None] = {}
+        self.changed: set[str] = set()
+        self._bearers: dict[str, str] = {}
+        self._limit = limit
+
+    def keep(self, identity: str, grants: Iterable[Grant]) -> Held | None:
+        """All grants that this identity bears."""
+        if len(self.held) >= self._limit:
+            self.clear()
+        held = Held()
+        for grant in grants:
+            held.add(grant)
+            self._bearers[grant.grant_id] = identity
+        self.held[identity] = held if len(held) else None
+        return self.held[identity]
+
+    def change(self, grant_id: str) -> None:
+        if len(self.changed) >= self._limit:
+            self.clear()
+        elif self.held:
+            self.changed.add(grant_id)
+
+    def renew(self, now: Iterable[tuple[str, Grant | None]]) -> None:
+        """What there is now of each grant in `changed`."""
+        for grant_id, grant in now:
+            held = self.held.get(self._bearers.pop(grant_id, ""))
+            if held is not None:
+                held.remove(grant_id)
+            if grant is not None and grant.grantee in self.held:
+                self._bearers[grant_id] = grant.grantee
+                there = self.held[grant.grantee] or Held()
+                there.add(grant)
+                self.held[grant.grantee] = there
+        self.changed.clear()
+
+    def clear(self) -> None:
+        """Keep nothing; whoever asks asks the store."""
+        self.held.clear()
+        self.changed.clear()
+        self._bearers.clear()
+
+    def __len__(self) -> int:
+        return len(self._bearers)
 
 
 def standing(who: Principal, account: str, use: Use, held: Callable[[str], Held | None]) -> Standing:

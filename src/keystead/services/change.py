@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from keystead.domain.grants import Grant
 from keystead.domain.key import Key
 from keystead.store.interface import Transaction
 
 #: Kinds of the change log: what a worker must forget when it reads the row.
 KEY: Final = "key"
-GRANT: Final = "grant"  # the subject is the key's id: its grants are not what they were, the rest is
+GRANT: Final = "grant"  # the subject is the key's id, a slash, and the grant's
 ALIAS: Final = "alias"
 PRINCIPAL: Final = "principal"
 ACCESS_KEY: Final = "access_key"
@@ -51,9 +52,9 @@ def touch(key: Key) -> Touch:
     return Touch(KEY, key.account, key.region, key.key_id)
 
 
-def touch_grants(key: Key) -> Touch:
-    """That the grants of this key are not what they were."""
-    return Touch(GRANT, key.account, key.region, key.key_id)
+def touch_grant(grant: Grant) -> Touch:
+    """That this grant was made, or is gone. The rest of its key is what it was."""
+    return Touch(GRANT, grant.account, grant.region, f"{grant.key_id}/{grant.grant_id}")
 
 
 def keep(key: Key, answer: Any = None) -> Change:

@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.crypto.symmetric import Sealer
 from keystead.domain.caller import Credential, Principal
-from keystead.domain.grants import Grant
+from keystead.domain.holdings import Held, Kept
 from keystead.domain.key import Alias, Key, LastUse, WrappedKey, WrappedMaterial
 from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
@@ -42,7 +42,8 @@ class Policies(NamedTuple):
 # A snapshot this far behind is emptied instead of patched row by row.
 _CATCH_UP_ROWS = 1_000
 _ANSWERS_PER_KEY = 1_000
-_GRANTEES_PER_KEY = 1_000
+# Grants kept in memory, of all keys together (about 1 KiB each); beyond, all are read anew when they are asked for.
+_GRANTS = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,27 +62,22 @@ class LoadedKey:
     """A key with its compiled policy and the aliases that point to it.
 
     ``opened`` holds the capabilities that the gate in `services.gate` has made of its material, by material id, and
-    ``answers`` what the policy engine may remember of it: both go when the key changes. ``grants`` are those that were
-    asked for, by the names of the grantee, and ``granted`` whether the key has any (None: not known); both are of now
-    when a grant is made or goes, without the rest. Ask through `Facts.grants`."""
+    ``answers`` what the policy engine may remember of it: both go when the key changes. ``granted``: the key may have
+    grants; ``grants`` are those that were asked for. Ask through `Facts.held`."""
 
     key: Key
     policy: Policy
     aliases: tuple[str, ...]
     opened: dict[str, Sealer] = field(default_factory=dict, repr=False)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
-    grants: dict[tuple[str, ...], tuple[Grant, ...]] = field(default_factory=dict, repr=False)
-    granted: bool | None = None
+    granted: bool = False
+    grants: Kept = field(default_factory=Kept, repr=False)
 
     def remember(self, question: tuple[str, str], answer: Answer) -> None:
         """Keep an answer under (principal ARN, permission); a key that very many use starts anew now and then."""
         if len(self.answers) >= _ANSWERS_PER_KEY:
             self.answers.clear()
         self.answers[question] = answer
-
-    def forget_grants(self) -> None:
-        self.grants.clear()
-        self.granted = None
 
 
 class Facts(Protocol):
@@ -91,9 +87,8 @@ class Facts(Protocol):
 
     def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None: ...
 
-    def grants(self, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
-        """The grants of a key whose grantee is one of these names. Names only: whether a grant is for the principal
-        that has the name now is decided by its unique id."""
+    def held(self, loaded: LoadedKey, identity: str) -> Held | None:
+        """The grants of a key that this identity bears, None if there are none."""
 
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
 
@@ -107,11 +102,8 @@ class Facts(Protocol):
 
 def load_key(reader: Reader, key: Key) -> LoadedKey:
     names = tuple(found.name for found in reader.aliases(key.account, key.region, key.key_id, None, 1_000))
-    return LoadedKey(key, document.parse_key_policy(key.policy), names)
-
-
-def load_grants(reader: Reader, key: Key, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
-    return tuple(reader.grants_for(key.account, key.region, key.key_id, grantees))
+    granted = reader.has_grants(key.account, key.region, key.key_id)
+    return LoadedKey(key, document.parse_key_policy(key.policy), names, granted=granted)
 
 
 def compile_policies(principal: Principal) -> Policies:
@@ -163,8 +155,10 @@ class Rows:
         found = self._reader.key_by_ref(region, ref)
         return None if found is None else load_key(self._reader, found)
 
-    def grants(self, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
-        return load_grants(self._reader, loaded.key, grantees)
+    def held(self, loaded: LoadedKey, identity: str) -> Held | None:
+        key = loaded.key
+        found = self._reader.grants_for(key.account, key.region, key.key_id, [identity])
+        return Held(found) if found else None
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         return self._reader.alias(account, region, name)
@@ -210,6 +204,7 @@ class Snapshot:
         "_aliases",
         "_credentials",
         "_epochs",
+        "_grants",
         "_keys",
         "_open_secret",
         "_policies",
@@ -237,6 +232,7 @@ class Snapshot:
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
         self._policies: _Cache[str, Policies] = _Cache(credentials)
         self.uses = LastUses()
+        self._grants = 0
         self.epoch = self.newest()
 
     # --- staying current ---------------------------------------------------------------------------------------------
@@ -267,9 +263,11 @@ class Snapshot:
             if gone is not None:
                 self._refs.pop((gone.key.region, gone.key.ref), None)
         elif row.kind == change.GRANT:
-            of_key = self._keys.entries.get((row.account, row.region, row.subject))
+            key_id, _, grant_id = row.subject.partition("/")
+            of_key = self._keys.entries.get((row.account, row.region, key_id))
             if of_key is not None:
-                of_key.forget_grants()
+                of_key.granted = True
+                of_key.grants.change(grant_id)
         elif row.kind == change.ALIAS:
             self._aliases.entries.pop((row.account, row.region, row.subject), None)
         elif row.kind == change.ACCESS_KEY:
@@ -322,24 +320,24 @@ class Snapshot:
         self._refs[key.region, key.ref] = loaded
         return loaded
 
-    def grants(self, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
-        if loaded.granted is False:
-            return ()
-        found = loaded.grants.get(grantees)
-        if found is None:
-            found = self._store.read(lambda reader: self._keep_grants(reader, loaded, grantees))
-        return found
-
-    def _keep_grants(self, reader: Reader, loaded: LoadedKey, grantees: tuple[str, ...]) -> tuple[Grant, ...]:
-        key = loaded.key
-        loaded.granted = reader.has_grants(key.account, key.region, key.key_id)
-        if not loaded.granted:
-            return ()
-        found = load_grants(reader, key, grantees)
-        if len(loaded.grants) >= _GRANTEES_PER_KEY:
-            loaded.grants.clear()
-        loaded.grants[grantees] = found
-        return found
+    def held(self, loaded: LoadedKey, identity: str) -> Held | None:
+        grants, key = loaded.grants, loaded.key
+        if grants.changed:
+            changed = sorted(grants.changed)
+            grants.renew(
+                self._store.read(
+                    lambda reader: [(each, reader.grant(key.account, key.region, key.key_id, each)) for each in changed]
+                )
+            )
+        if identity in grants.held:
+            return grants.held[identity]
+        found = self._store.read(lambda reader: reader.grants_for(key.account, key.region, key.key_id, [identity]))
+        self._grants += len(found)
+        if self._grants > _GRANTS:
+            for other in self._keys.entries.values():
+                other.grants.clear()
+            self._grants = len(found)
+        return grants.keep(identity, found)
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         found = self._aliases.entries.get((account, region, name))

@@ -30,7 +30,7 @@ from keystead.domain.arn import root_arn
 from keystead.domain.caller import Principal
 from keystead.domain.grantees import NO_STANDING, Standing, bearers, joined, of_grant
 from keystead.domain.grants import Grant, Use, allows, is_within
-from keystead.domain.holdings import Held
+from keystead.domain.holdings import Held, Kept
 from keystead.domain.policy import decide
 
 SILENT = key_policy(statement(Principal={"AWS": "999988887777"}))
@@ -88,6 +88,34 @@ def test_the_arrangement_answers_as_if_every_grant_were_asked(moves: Any, use: U
         held.remove(grant_id)
     assert not held.allows(use)
     assert not any(getattr(held, slot) for slot in Held.__slots__)  # nothing is left behind
+
+
+@LAW
+@given(MOVES, st.lists(st.sampled_from(["one", "two", "three"]), max_size=5))
+def test_what_is_kept_follows_every_change(moves: Any, asked: list[str]) -> None:
+    """`Kept` beside a store: at any moment it has the grants that the store has, of whoever was asked for."""
+    stored: dict[str, Grant] = {}
+    kept = Kept(limit=2)
+    for number, (added, one) in enumerate(moves):
+        one = replace(one, grantee=("one", "two", "three")[int(one.grant_id, 16) % 3])
+        if added:
+            stored[one.grant_id] = one
+        else:
+            stored.pop(one.grant_id, None)
+        kept.change(one.grant_id)
+        if number % 2 and asked:
+            identity = asked[number % len(asked)]
+            kept.renew((each, stored.get(each)) for each in sorted(kept.changed))
+            borne = {grant_id for grant_id, each in stored.items() if each.grantee == identity}
+            if identity not in kept.held:
+                kept.keep(identity, [stored[grant_id] for grant_id in sorted(borne)])
+            assert len(kept.held[identity] or ()) == len(borne)
+            assert {grant_id for grant_id in stored if _bears(kept.held[identity], grant_id)} == borne
+            assert len(kept.held) <= 2
+
+
+def _bears(held: Held | None, grant_id: str) -> bool:
+    return held is not None and grant_id in held
 
 
 def test_a_call_looks_at_few_of_many_grants(monkeypatch: Any) -> None:
