@@ -2,6 +2,7 @@
 
 - No socket reaches beyond this machine (`tests/loopback.py`), no AWS setting or proxy of the user's reaches a test.
 - A skip that `tests/expected_skips.toml` does not name fails the run when KEYSTEAD_STRICT_SKIPS=1 (`tests/skips.py`).
+- What was run and left out of published vectors is printed at the end (`tests/published.py`).
 - Property tests have no deadline, since two cores are shared by whatever runs; with CI=true they draw the same examples
   each time, `make nightly` draws twenty times as many, anew.
 """
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.loopback import no_socket_beyond_loopback  # noqa: F401  a fixture
+from tests.published import pytest_terminal_summary  # noqa: F401  a hook
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  hooks
 
 QUIET = {
