@@ -193,6 +193,69 @@ def expired_import_token() -> Refusal:
     return Refusal("ExpiredImportTokenException")
 
 
+# --- origin, rotation, import
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def unsupported_for_key_type() -> Refusal:
+    """What a key of this type cannot have, such as the public key of a symmetric one: AWS sends no text."""
+    return Refusal("UnsupportedOperationException")
+
+
+def unsupported_for_origin(key_arn: str, origin: str) -> Refusal:
+    return Refusal(
+        "UnsupportedOperationException", f"{key_arn} origin is {origin} which is not valid for this operation."
+    )
+
+
+def not_a_primary(key_arn: str) -> Refusal:
+    return Refusal("UnsupportedOperationException", f"{key_arn} is not a multi-region primary key.")
+
+
+def automatic_rotation_near() -> Refusal:
+    return Refusal(
+        "ConflictException",
+        "The request was rejected because an automatic rotation of this key is currently in progress or scheduled to begin within "
+        "the next 20 minutes.",
+    )
+
+
+def too_many_rotations(key_arn: str) -> Refusal:
+    return limit_exceeded(
+        "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this "
+        f"key: {key_arn}"
+    )
+
+
+def no_material_to_rotate_to(key_arn: str) -> Refusal:
+    return Refusal("KMSInvalidStateException", f"No available key material pending rotation for the key: {key_arn}.")
+
+
+def other_material_waits(material_id: str, key_arn: str, other: str) -> Refusal:
+    return Refusal(
+        "KMSInvalidStateException",
+        f"New key material (id: {material_id}) cannot be imported into KMS key {key_arn}, because another key material (id: {other}) "
+        "is pending rotation.",
+    )
+
+
+def unexpected_material(expected: str | None) -> Refusal:
+    """The material is not the one that was to be imported again; None when there was none before."""
+    message = None if expected is None else f"Imported key material does not have the expected identifier ({expected})."
+    return Refusal("IncorrectKeyMaterialException", message)
+
+
+def material_known(material_id: str, key_arn: str) -> Refusal:
+    return Refusal(
+        "IncorrectKeyMaterialException",
+        f"Key material (id: {material_id}) being imported as NEW_KEY_MATERIAL is already associated with KMS key {key_arn}.",
+    )
+
+
+def material_not_found(material_id: str, key_arn: str) -> Refusal:
+    return Refusal("NotFoundException", f"Key material (id: {material_id}) is not associated with KMS key {key_arn}.")
+
+
 # --- keys at work: sizes, algorithms, what does not verify
 # -----------------------------------------------------------------------------------------
 

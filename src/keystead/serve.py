@@ -185,7 +185,7 @@ class Worker:
         dispatch = Dispatch(
             KMS, snapshot, self._committer, self._journal, self._workshop, hierarchy, random, new_id, report
         )
-        self._sweep = Sweep(KMS, self._store, self._committer, new_id, clock, report)
+        self._sweep = Sweep(KMS, self._store, self._committer, hierarchy, random, new_id, clock, report)
         entrance = Entrance(
             KMS,
             Codec("kms"),

@@ -155,6 +155,25 @@ def data_keys(program: Program) -> None:
     assert {len(each) for each in drawn} == {32}
 
 
+def rotation_of_a_key(program: Program) -> None:
+    key = a_key(program)["KeyId"]
+    assert program.call("GetKeyRotationStatus", KeyId=key)["KeyRotationEnabled"] is False
+    program.call("EnableKeyRotation", KeyId=key, RotationPeriodInDays=90)
+    status = program.call("GetKeyRotationStatus", KeyId=key)
+    assert (status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (True, 90)
+    blob = program.call("Encrypt", KeyId=key, Plaintext=SECRET)["CiphertextBlob"]
+    first = program.call("Decrypt", CiphertextBlob=blob)["KeyMaterialId"]
+    program.call("RotateKeyOnDemand", KeyId=key)
+    [rotation] = program.call("ListKeyRotations", KeyId=key)["Rotations"]
+    assert (rotation["RotationType"], rotation["KeyMaterialState"]) == ("ON_DEMAND", "CURRENT")
+    old = program.call("Decrypt", CiphertextBlob=blob)
+    assert (old["Plaintext"], old["KeyMaterialId"]) == (SECRET, first)
+    fresh = program.call("GenerateDataKey", KeyId=key, KeySpec="AES_256")
+    assert fresh["KeyMaterialId"] == rotation["KeyMaterialId"] != first
+    program.call("DisableKeyRotation", KeyId=key)
+    assert program.call("GetKeyRotationStatus", KeyId=key)["KeyRotationEnabled"] is False
+
+
 def refusals(program: Program) -> None:
     with refused("NotFoundException"):
         program.call("DescribeKey", KeyId="00000000-0000-0000-0000-000000000000")
@@ -175,5 +194,8 @@ CALLS: dict[Journey, frozenset[str]] = {
     policy_of_a_key: frozenset("GetKeyPolicy PutKeyPolicy ListKeyPolicies".split()),
     secrets: frozenset("Encrypt Decrypt ReEncrypt".split()),
     data_keys: frozenset("GenerateDataKey GenerateDataKeyWithoutPlaintext GetKeyLastUsage GenerateRandom".split()),
+    rotation_of_a_key: frozenset(
+        "EnableKeyRotation GetKeyRotationStatus RotateKeyOnDemand ListKeyRotations DisableKeyRotation".split()
+    ),
     refusals: frozenset(),
 }

@@ -86,7 +86,9 @@ class Office:
         self.dispatch = Dispatch(
             KMS, self.snapshot, self.committer, self.journal, self.workshop, self.hierarchy, os.urandom, new_id, report
         )
-        self.sweep = Sweep(KMS, self.store, self.committer, new_id, lambda: self.now, report)
+        self.sweep = Sweep(
+            KMS, self.store, self.committer, self.hierarchy, os.urandom, new_id, lambda: self.now, report
+        )
 
     def _report(self, what: str, error: BaseException | None) -> None:
         self.reported.append((what, error or Exception()))

@@ -12,7 +12,7 @@ import pytest
 from keystead.services import commit
 from keystead.services.epochs import Epochs
 from keystead.services.identifiers import RequestIds, access_key_id, account_id, secret_access_key, user_id
-from keystead.store.interface import OutboxRow
+from keystead.store.interface import OutboxRow, StoreUnavailable
 from keystead.store.sqlite import SqliteStore
 from tests.services.office import Office
 
@@ -109,6 +109,58 @@ def test_the_outbox_holds_a_change_until_it_is_journalled(tmp_path: Path) -> Non
         office.committer.tick()
         await asyncio.sleep(0.2)
         assert office.store.read(lambda reader: reader.outbox(10)) == []
+        office.close()
+
+    asyncio.run(main())
+
+
+def test_a_change_with_several_records_is_answered_when_the_last_is_durable(tmp_path: Path) -> None:
+    async def main() -> None:
+        office = Office(tmp_path)
+        key = (await office.make_key())["KeyId"]
+        status, _ = await office.call("RotateKeyOnDemand", KeyId=key)
+        assert status == 200
+        assert [line["eventName"] for line in office.journal.lines] == ["CreateKey", "RotateKeyOnDemand", "RotateKey"]
+        assert len({line["eventID"] for line in office.journal.lines}) == 3
+        office.committer.tick()
+        await asyncio.sleep(0.2)
+        assert office.store.read(lambda reader: reader.outbox(10)) == []
+        office.journal.broken = OSError("full")
+        status, answer = await office.call("RotateKeyOnDemand", KeyId=key)
+        assert (status, answer["__type"]) == (503, "ServiceUnavailable")
+        office.journal.broken = None
+        held = office.store.read(lambda reader: reader.outbox(10))
+        assert [json.loads(row.record)["eventName"] for row in held] == ["RotateKeyOnDemand", "RotateKey"]
+        office.committer.tick()
+        await asyncio.sleep(0.2)
+        assert len(office.journal.lines) == 5
+        office.close()
+
+    asyncio.run(main())
+
+
+def test_the_log_is_emptied_after_a_change_that_shreds_and_again_if_others_were_in_the_way(tmp_path: Path) -> None:
+    async def main() -> None:
+        office = Office(tmp_path)
+        real, calls, stuck = SqliteStore.checkpoint_truncate, [], True
+
+        def checkpoint(store: SqliteStore) -> None:
+            calls.append(stuck)
+            if stuck:
+                raise StoreUnavailable("kept busy")
+            real(store)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SqliteStore, "checkpoint_truncate", checkpoint)
+            decided = commit.Decided(None, (("a", b'{"eventID":"a"}'),), shreds=True)
+            for expected, now_stuck in (([True], True), ([True, False], False), ([True, False], False)):
+                stuck = now_stuck
+                if not calls:
+                    office.committer.commit(lambda _: decided, lambda _: None)
+                else:
+                    office.committer.tick()
+                await asyncio.sleep(0.2)
+                assert calls == expected
         office.close()
 
     asyncio.run(main())

@@ -7,6 +7,7 @@ the epoch."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -26,6 +27,9 @@ class KeyState(StrEnum):
     CREATING = "Creating"
     UPDATING = "Updating"
 
+
+#: The origin of keys whose material is imported.
+EXTERNAL: Final = "EXTERNAL"
 
 _USABLE: Final = frozenset({KeyState.ENABLED, KeyState.DISABLED})
 
@@ -60,7 +64,9 @@ class Key:
     ``primary_region`` is where the primary of a multi-Region key is, None for a single-Region key.
     ``rotation_period_days`` is None while automatic rotation is off; ``next_rotation`` is when it is due.
     ``expiration_model`` and ``valid_to`` are of imported keys: the earliest moment at which a material in use expires.
-    ``pending_window_days`` is the waiting period of a primary key that waits for its replicas to go."""
+    ``pending_window_days`` is the waiting period of a primary key that waits for its replicas to go.
+
+    ``lasts`` is until when all this is true by itself: from then on ask `exists` and `at`."""
 
     account: str
     region: str
@@ -85,21 +91,26 @@ class Key:
     valid_to: float | None = None
     pending_window_days: int | None = None
     arn: str = field(init=False, compare=False)
+    lasts: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arn", arn.key_arn(self.region, self.account, self.key_id))
+        end = None
+        if self.state is KeyState.PENDING_DELETION:
+            end = self.deletion_date
+        elif self.state in _USABLE:
+            end = self.valid_to
+        object.__setattr__(self, "lasts", math.inf if end is None else end)
 
     def exists(self, now: float) -> bool:
         """False from the deletion date on, whether or not the rows are gone yet: deletion is a fact that time
         decides."""
-        return not (
-            self.state is KeyState.PENDING_DELETION and self.deletion_date is not None and now >= self.deletion_date
-        )
+        return now < self.lasts or self.state is not KeyState.PENDING_DELETION
 
     def at(self, now: float) -> Key:
         """The key as it is now: from the moment on when a material in use expires it waits for import, whether or not
         its rows say so yet."""
-        if self.valid_to is None or now < self.valid_to or self.state not in _USABLE:
+        if now < self.lasts or self.state not in _USABLE:
             return self
         return replace(self, state=KeyState.PENDING_IMPORT)
 

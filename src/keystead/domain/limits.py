@@ -15,4 +15,12 @@ DELETION_DAYS_LEAST: Final = 7
 DELETION_DAYS_MOST: Final = 30
 DELETION_DAYS_DEFAULT: Final = 30
 
+# Rotation: EnableKeyRotation and RotateKeyOnDemand, API reference. (Pages of the guide name other numbers.)
+ROTATION_DAYS_DEFAULT: Final = 365
+ON_DEMAND_ROTATIONS: Final = 25
+AUTOMATIC_ROTATION_NEAR_SECONDS: Final = 20 * 60.0
+
+# ImportKeyMaterial, API reference.
+VALID_TO_DAYS_MOST: Final = 365
+
 SECONDS_PER_DAY: Final = 86_400.0

@@ -159,7 +159,7 @@ class Call(Generic[R]):
                 return None
             key_id = found.key_id
         loaded = self.facts.key(reference.account, reference.region, key_id or "")
-        return loaded if loaded is not None and loaded.key.exists(self.now) else None
+        return loaded if loaded is None or self.now < loaded.key.lasts else loaded.at(self.now)
 
     def _authorize(
         self, loaded: LoadedKey, permission: str, reference: references.Reference | None, values: Mapping[str, Any]

@@ -6,8 +6,8 @@ check. Only the second `Change` is applied."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from keystead.domain.grants import Grant
@@ -32,13 +32,31 @@ class Touch:
     subject: str
 
 
+#: What is done to the rows of one transaction.
+Writes = tuple[Callable[[Transaction], None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEvent:
+    """What the service does by itself to a key (DeleteKey, RotateKey, …): a record of its own in the audit journal."""
+
+    name: str
+    key: Key
+    details: tuple[tuple[str, str], ...] = field(default=())
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The answer of a mutation, what it writes, and what others must forget because of it. No writes: a no-op."""
+    """The answer of a mutation, what it writes, and what others must forget because of it. No writes: a no-op.
+
+    ``events`` are recorded with it, besides the call itself. ``shreds``: it deletes sealed bytes, which the store's
+    log must lose as well."""
 
     answer: Any
-    writes: tuple[Callable[[Transaction], None], ...] = ()
+    writes: Writes = ()
     touches: tuple[Touch, ...] = ()
+    events: tuple[ServiceEvent, ...] = ()
+    shreds: bool = False
 
     def apply(self, transaction: Transaction) -> None:
         for write in self.writes:
@@ -60,3 +78,15 @@ def touch_grant(grant: Grant) -> Touch:
 def keep(key: Key, answer: Any = None) -> Change:
     """The key's row as it is to be from now on."""
     return Change(answer, (lambda transaction: transaction.put_key(key),), (touch(key),))
+
+
+def together(changes: Iterable[Change], answer: Any = None) -> Change:
+    """Several changes as one."""
+    changes = tuple(changes)
+    return Change(
+        answer,
+        tuple(write for one in changes for write in one.writes),
+        tuple(touch for one in changes for touch in one.touches),
+        tuple(event for one in changes for event in one.events),
+        any(one.shreds for one in changes),
+    )

@@ -4,10 +4,11 @@ answer.
     decide again inside the transaction · write · put the audit record into the outbox · COMMIT (durable)
     -> publish the epoch -> copy the record to the journal (durable) -> answer -> settle the outbox row
 
-Guarantees: no acknowledged change without its audit record and none without a durable commit; before any reply to a
+Guarantees: no acknowledged change without its audit records and none without a durable commit; before any reply to a
 mutation, no-ops and refusals included, every worker of the machine sees what it answered on. A crash anywhere in
 between leaves an outbox row, and `recover` copies it to the journal exactly once. If the journal fails the answer is
-withheld, and the row is tried again with every `tick`.
+withheld, and the row is tried again with every `tick`. Bytes that a change deleted are in the store's log no more soon
+after it, or after the next start.
 
 Transactions run on one thread of their own, so that an fsync never stalls the event loop.
 """
@@ -35,11 +36,12 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a transaction decided: the answer for the caller and the audit record of the change."""
+    """What a transaction decided: the answer for the caller and the audit records of the change, each with its event
+    id. ``shreds``: sealed bytes were deleted, and the store's log is to be emptied."""
 
     answer: Any
-    event_id: str
-    record: bytes
+    records: tuple[tuple[str, bytes], ...]
+    shreds: bool = False
 
 
 #: Decides inside the transaction over its rows, applies the writes, returns the answer and record; a Refusal rolls everything back.
@@ -49,9 +51,13 @@ Done = Callable[[Decided | BaseException], None]
 
 @dataclass(slots=True)
 class _Committed:
+    """``left`` is how many records are not durable yet, ``failure`` why one of them never became so."""
+
     decided: Decided
-    outbox: int
+    outbox: list[int]
     epoch: int
+    left: int
+    failure: BaseException | None = None
 
 
 class _Refused(Exception):
@@ -77,6 +83,9 @@ class Committer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keystead-commit")
         self._settled: list[int] = []
         self._failed: dict[int, bytes] = {}
+        # Whether deleted bytes may still be in the store's log. So it is at the start: the worker before may have died
+        # between a deletion and the emptying of the log. Set and cleared on the committing thread.
+        self._unclean = True
 
     def commit(self, decide: Decide, done: Done) -> None:
         """Run ``decide`` in a transaction; ``done`` is called once, on the loop's thread, when the answer may be
@@ -94,8 +103,9 @@ class Committer:
             except errors.Refusal as refusal:
                 raise _Refused(refusal, before) from refusal
             transaction.delete_outbox(settled)
-            outbox = transaction.put_outbox(self._mark(decided.event_id), decided.record)
-            return _Committed(decided, outbox, transaction.last_change())
+            outbox = [transaction.put_outbox(self._mark(event_id), record) for event_id, record in decided.records]
+            self._unclean = self._unclean or decided.shreds
+            return _Committed(decided, outbox, transaction.last_change(), len(outbox))
 
         committed = self._store.transact(attempt)
         # Rows settled meanwhile by the loop's thread were appended behind this copy, and stay.
@@ -115,10 +125,14 @@ class Committer:
         else:
             committed = future.result()
             self.published(committed.epoch)
-            try:
-                self._journal.append(committed.decided.record, partial(self._journalled, done, committed))
-            except ValueError as refused:  # no line of a journal; the caller must hear something all the same
-                self._journalled(done, committed, refused)
+            for outbox, (_, record) in zip(committed.outbox, committed.decided.records, strict=True):
+                journalled = partial(self._journalled, done, committed, outbox, record)
+                try:
+                    self._journal.append(record, journalled)
+                except ValueError as refused:  # no line of a journal; the caller must hear something all the same
+                    journalled(refused)
+            if committed.decided.shreds:
+                self.afterwards(self._clean)
 
     def afterwards(self, action: Callable[[Store], None]) -> None:
         """Do something with the store on the committing thread, after the commits that are under way."""
@@ -128,9 +142,21 @@ class Committer:
         """Tell every worker that nothing older than ``epoch`` may be used from now on."""
         self._epochs.publish(self._slot, epoch)
 
-    def _journalled(self, done: Done, committed: _Committed, error: BaseException | None) -> None:
-        self._settle(committed.outbox, committed.decided.record, error)
-        done(committed.decided if error is None else errors.audit_unavailable(str(error)))
+    def _journalled(
+        self, done: Done, committed: _Committed, outbox: int, record: bytes, error: BaseException | None
+    ) -> None:
+        self._settle(outbox, record, error)
+        committed.left -= 1
+        committed.failure = committed.failure or error
+        if not committed.left:
+            failure = committed.failure
+            done(committed.decided if failure is None else errors.audit_unavailable(str(failure)))
+
+    def _clean(self, store: Store) -> None:
+        """Empty the store's log, where deleted bytes may still be. Runs on the committing thread."""
+        if self._unclean:
+            store.checkpoint_truncate()
+            self._unclean = False
 
     def _settle(self, outbox: int, record: bytes, error: BaseException | None) -> None:
         if error is None:
@@ -139,8 +165,10 @@ class Committer:
             self._failed[outbox] = record
 
     def tick(self) -> None:
-        """To be called every second or so: try records again that the journal refused, and settle outbox rows that no
-        later commit has taken along."""
+        """To be called every second or so: try records again that the journal refused, settle outbox rows that no
+        later commit has taken along, and empty the store's log if others were in the way when it was to be."""
+        if self._unclean:
+            self.afterwards(self._clean)
         if self._settled:
             self._loop.run_in_executor(self._thread, self._flush).add_done_callback(_consume)
         failed, self._failed = self._failed, {}

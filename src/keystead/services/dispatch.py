@@ -28,7 +28,7 @@ from keystead.crypto.hierarchy import Hierarchy
 from keystead.domain.caller import Caller
 from keystead.domain.states import States
 from keystead.model.awsjson import OperationCodec, render_refusal
-from keystead.services import commit
+from keystead.services import commit, events
 from keystead.services.change import Change
 from keystead.services.facts import Facts, Rows, Snapshot
 from keystead.services.gate import Gate
@@ -151,7 +151,9 @@ class Dispatch:
             change = Change(change)  # what this call was going to make, another has made meanwhile (decision 0022)
         change.apply(transaction)
         event_id = self._new_id()
-        return commit.Decided(change.answer, event_id, self._record(arrival, row, call, change.answer, event_id))
+        own = (event_id, self._record(arrival, row, call, change.answer, event_id))
+        others = events.records(self._service, change.events, arrival.now, self._new_id)
+        return commit.Decided(change.answer, (own, *others), change.shreds)
 
     def _committed(self, arrival: Arrival, request: Any, outcome: commit.Decided | BaseException) -> None:
         if isinstance(outcome, commit.Decided):

@@ -79,6 +79,15 @@ class LoadedKey:
             self.answers.clear()
         self.answers[question] = answer
 
+    def at(self, now: float) -> LoadedKey | None:
+        """The key as it is now, None once it exists no more. To be asked when ``key.lasts`` is over."""
+        if not self.key.exists(now):
+            return None
+        key = self.key.at(now)
+        if key is self.key:
+            return self
+        return LoadedKey(key, self.policy, self.aliases, granted=self.granted, grants=self.grants)
+
 
 class Facts(Protocol):
     """What an operation may ask. Nothing here decides who may know the answer."""

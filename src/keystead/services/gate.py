@@ -20,7 +20,8 @@ from keystead.domain import references, states
 from keystead.domain.key import Key, WrappedKey, WrappedMaterial, first_material
 from keystead.services.call import Call
 from keystead.services.facts import LoadedKey, load_secrets
-from keystead.store.interface import Transaction
+from keystead.services.material import Bench
+from keystead.store.interface import Reader, Transaction
 
 R = TypeVar("R")
 
@@ -74,7 +75,9 @@ class Gate(Call[R]):
 
     def _admit_by_blob(self, blob: ciphertext.Blob, permission: str | None, values: Mapping[str, Any]) -> LoadedKey:
         loaded = self.facts.key_by_ref(self.caller.region, blob.ref)
-        if loaded is None or not loaded.key.exists(self.now):
+        if loaded is not None and self.now >= loaded.key.lasts:
+            loaded = loaded.at(self.now)
+        if loaded is None:
             self.asked = True  # there is nothing to ask permission for, and the refusal tells nothing
             raise errors.unreadable_ciphertext()
         try:
@@ -105,6 +108,10 @@ class Gate(Call[R]):
         else:
             self.same_key = found is not None and aimed is not None and found.key.arn == aimed.key.arn
 
+    def bench(self, reader: Reader) -> Bench:
+        """What it takes to add material to a key, and to let it go."""
+        return Bench(reader, self._hierarchy, self.random, self.now)
+
     # --- material: here and nowhere else -----------------------------------------------------------------------------
 
     def _material_of(self, loaded: LoadedKey, short: bytes) -> str:
@@ -112,6 +119,9 @@ class Gate(Call[R]):
         wanted = short.hex()
         if loaded.key.material_id is not None and loaded.key.material_id.startswith(wanted):
             return loaded.key.material_id
+        for material_id in loaded.opened:
+            if material_id.startswith(wanted):
+                return material_id
         key = loaded.key
         held = self.facts.read(lambda reader: reader.materials(key.account, key.region, key.key_id))
         for material in held:

@@ -206,8 +206,11 @@ def skips_records(_value: str) -> None:
         def skipping(committer: Committer, done: Any, future: Any) -> None:
             passed[0] += future.exception() is None
             if passed[0] % 5 == 4 and future.exception() is None:
-                committer.published(future.result().epoch)
-                committer._journalled(done, future.result(), None)
+                committed = future.result()
+                committer.published(committed.epoch)
+                for outbox in committed.outbox:
+                    committer._settle(outbox, b"", None)
+                done(committed.decided)
             else:
                 real(committer, done, future)
 

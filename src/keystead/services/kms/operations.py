@@ -5,12 +5,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from keystead.services.kms import aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags, usage
+from keystead.services.kms import (
+    aliases,
+    datakeys,
+    deletion,
+    encrypting,
+    keys,
+    policies,
+    randomness,
+    rotation,
+    tags,
+    usage,
+)
 from keystead.services.table import Service, collect
 
 _LATER_KEYS: Final = "asymmetric, HMAC and ML-KEM keys are not offered yet"
 _LATER_IMPORT: Final = "imported key material is not offered yet"
-_LATER_ROTATION: Final = "rotation is not offered yet"
 _LATER_GRANTS: Final = "grants are not offered yet"
 _LATER_REPLICAS: Final = "multi-Region keys are not offered yet"
 _LATER_STORES: Final = "custom key stores are not offered yet"
@@ -24,24 +34,19 @@ NOT_OFFERED: Final = {
     "DeleteImportedKeyMaterial": _LATER_IMPORT,
     "DeriveSharedSecret": _LATER_KEYS,
     "DescribeCustomKeyStores": _LATER_STORES,
-    "DisableKeyRotation": _LATER_ROTATION,
     "DisconnectCustomKeyStore": _LATER_STORES,
-    "EnableKeyRotation": _LATER_ROTATION,
     "Encapsulate": _LATER_KEYS,
     "GenerateDataKeyPair": _LATER_KEYS,
     "GenerateDataKeyPairWithoutPlaintext": _LATER_KEYS,
     "GenerateMac": _LATER_KEYS,
-    "GetKeyRotationStatus": _LATER_ROTATION,
     "GetParametersForImport": _LATER_IMPORT,
     "GetPublicKey": _LATER_KEYS,
     "ImportKeyMaterial": _LATER_IMPORT,
     "ListGrants": _LATER_GRANTS,
-    "ListKeyRotations": _LATER_ROTATION,
     "ListRetirableGrants": _LATER_GRANTS,
     "ReplicateKey": _LATER_REPLICAS,
     "RetireGrant": _LATER_GRANTS,
     "RevokeGrant": _LATER_GRANTS,
-    "RotateKeyOnDemand": _LATER_ROTATION,
     "Sign": _LATER_KEYS,
     "UpdateCustomKeyStore": _LATER_STORES,
     "UpdatePrimaryRegion": _LATER_REPLICAS,
@@ -60,6 +65,19 @@ MEMBERS_NOT_OFFERED: Final = {
 KMS: Final = Service(
     name="kms",
     event_source="kms.amazonaws.com",
-    rows=collect((aliases, datakeys, deletion, encrypting, keys, policies, randomness, tags, usage)),
+    rows=collect(
+        (
+            aliases,
+            datakeys,
+            deletion,
+            encrypting,
+            keys,
+            policies,
+            randomness,
+            rotation,
+            tags,
+            usage,
+        )
+    ),
     not_offered=NOT_OFFERED,
 )

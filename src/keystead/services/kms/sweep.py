@@ -1,8 +1,9 @@
-"""The deletion itself: keys whose date has come are removed, their wrap keys first of all.
+"""What time has made due is done: one look at the store finds it, one transaction for each key does it.
 
-Guarantees: a key is deleted in a transaction that reads it anew, so never early and never after a cancellation; its
-record (DeleteKey) is durable with it; afterwards the live files of the store hold nothing that opens the key. With one
-sweep every 15 seconds a key is gone within a minute of its date. What backups keep is said in docs/limits-of-safety.md.
+Guarantees: errands are done as `overdue` decides them, one after the other on the committing thread; what could not be
+done comes again with a later run. With one sweep every 15 seconds everything is done within a minute of its time, and
+the live files of the store hold nothing that opens a deleted key. What backups keep is said in
+docs/limits-of-safety.md.
 """
 
 from __future__ import annotations
@@ -10,28 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from keystead.audit import record
-from keystead.domain.key import KeyState
-from keystead.services import change, commit
-from keystead.services.call import KEY_RESOURCE
+from keystead.crypto.hierarchy import Hierarchy
+from keystead.services import commit, events
+from keystead.services.kms.overdue import ERRANDS, Errand, NotDue
+from keystead.services.material import Bench
 from keystead.services.table import Service
 from keystead.store.interface import KeyName, Store, Transaction
 
 _AT_ONCE = 100
 
 
-class NotDue(Exception):
-    """The key is not to be deleted after all: cancelled, or gone already."""
-
-
 class Sweep:
-    """Deletes what is due; run it regularly in one worker. It belongs to the event loop's thread."""
+    """Does what is due; run it regularly in one worker. It belongs to the event loop's thread."""
 
     def __init__(
         self,
         service: Service,
         store: Store,
         committer: commit.Committer,
+        hierarchy: Hierarchy,
+        random: Callable[[int], bytes],
         new_id: Callable[[], str],
         clock: Callable[[], float],
         report: Callable[[str, BaseException], None],
@@ -39,64 +38,45 @@ class Sweep:
         self._service = service
         self._store = store
         self._committer = committer
+        self._hierarchy = hierarchy
+        self._random = random
         self._new_id = new_id
         self._clock = clock
         self._report = report
-        # Whether deleted bytes may still be in the write-ahead log. So it is at the start: the worker before may have
-        # died between a deletion and the emptying of the log. Set and cleared on the committing thread.
-        self._unclean = True
         self._under_way = 0
-        self._full = False
+        self._more = False
+        self._done = 0
 
     def run(self) -> int:
-        """Begin to delete the keys that are due; returns how many. Does nothing while the run before is under way."""
+        """Begin to do what is due; returns how much that is. Does nothing while the run before is under way."""
         if self._under_way:
             return 0
         now = self._clock()
-        due = self._store.read(lambda reader: reader.due_for_deletion(now, _AT_ONCE))
-        if self._unclean and not due:  # readers were in the way when the log was to be emptied
-            self._committer.afterwards(self._clean)
+        found = self._store.read(lambda reader: [(errand, errand.due(reader, now, _AT_ONCE)) for errand in ERRANDS])
+        self._more = any(len(names) == _AT_ONCE for _, names in found)
+        self._done = 0
+        due = [(errand, name) for errand, names in found for name in names]
         self._under_way = len(due)
-        self._full = len(due) == _AT_ONCE
-        for name in due:
-            self._committer.commit(partial(self._delete, name, now), partial(self._ended, name))
+        for errand, name in due:
+            self._committer.commit(partial(self._do, errand, name, now), partial(self._ended, errand, name))
         return len(due)
 
-    def _delete(self, name: KeyName, now: float, transaction: Transaction) -> commit.Decided:
+    def _do(self, errand: Errand, name: KeyName, now: float, transaction: Transaction) -> commit.Decided:
+        """Runs on the committing thread."""
         key = transaction.key(*name)
-        if key is None or key.state is not KeyState.PENDING_DELETION or key.exists(now):
+        if key is None:
             raise NotDue
-        self._unclean = True
-        aliases = transaction.aliases(key.account, key.region, key.key_id, None, 1_000)
-        transaction.delete_key(*name)
-        for alias in aliases:
-            transaction.log_change(change.ALIAS, alias.account, alias.region, alias.name)
-        transaction.log_change(change.KEY, key.account, key.region, key.key_id)
-        event_id = self._new_id()
-        line = record.service_event(
-            event_source=self._service.event_source,
-            event_name="DeleteKey",
-            account=key.account,
-            region=key.region,
-            now=now,
-            event_id=event_id,
-            resources=((KEY_RESOURCE, key.account, key.arn),),
-            details={"keyId": key.key_id},
-        )
-        return commit.Decided(None, event_id, line)
+        change = errand.change(Bench(transaction, self._hierarchy, self._random, now), key)
+        change.apply(transaction)
+        return commit.Decided(None, events.records(self._service, change.events, now, self._new_id), change.shreds)
 
-    def _ended(self, name: KeyName, outcome: commit.Decided | BaseException) -> None:
-        """One deletion is done, or is not to be, or failed and comes again with a later run."""
-        if isinstance(outcome, BaseException) and not isinstance(outcome, NotDue):
-            self._report(f"the key {name.key_id} is due for deletion and could not be deleted yet", outcome)
-            self._full = False  # more of the same now would be no use
+    def _ended(self, errand: Errand, name: KeyName, outcome: commit.Decided | BaseException) -> None:
+        """One errand is done, or is not to be, or failed and comes again with a later run."""
+        if isinstance(outcome, commit.Decided):
+            self._done += 1
+        elif not isinstance(outcome, NotDue):
+            self._report(f"the key {name.key_id} is due for {errand.what}, which could not be done yet", outcome)
+            self._more = False  # more of the same now would be no use
         self._under_way -= 1
-        if not self._under_way:
-            self._committer.afterwards(self._clean)
-            if self._full:
-                self.run()  # there may be more, and they are late already
-
-    def _clean(self, store: Store) -> None:
-        """Overwritten pages are still in the write-ahead log until it is emptied. Runs on the committing thread."""
-        store.checkpoint_truncate()
-        self._unclean = False
+        if not self._under_way and self._more and self._done:
+            self.run()  # there may be more, and they are late already
