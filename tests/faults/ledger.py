@@ -173,7 +173,8 @@ def holdings(wire: Wire) -> Iterator[tuple[Place, str]]:
         tags = wire.call("ListResourceTags", KeyId=key_id).json["Tags"]
         yield ("tag", key_id), tags[0]["TagValue"] if tags else ""
     for alias in _pages(wire, "ListAliases", "Aliases"):
-        yield ("alias", alias["AliasName"]), alias["TargetKeyId"]
+        if "TargetKeyId" in alias:  # predefined ones are listed before they have a key
+            yield ("alias", alias["AliasName"]), alias["TargetKeyId"]
 
 
 def _listed(wire: Wire, operation: str, what: str, name: str) -> list[str]:
