@@ -257,7 +257,7 @@ class Worker:
         for part in (
             self._tick,
             self._workshop.close,
-            self._write_uses,
+            partial(self._snapshot.uses.finish, self._committer.afterwards),
             self._committer.close,
             self._counted.close,
             self._journal.close,

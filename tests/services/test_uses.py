@@ -171,6 +171,21 @@ def test_a_use_of_a_key_that_is_gone_meanwhile_does_no_harm(play: Any) -> None:
     play(story)
 
 
+def test_the_end_writes_what_a_flush_under_way_has_not_taken(play: Any) -> None:
+    async def story(office: Office) -> None:
+        one, other = await office.make_key(), await office.make_key()
+        await office.call("Encrypt", KeyId=one["KeyId"], Plaintext=X)
+        office.snapshot.uses.flush(office.committer.afterwards)
+        office.snapshot.uses.note("Encrypt", office.now, "event", "request", [("AWS::KMS::Key", ACCOUNT, other["Arn"])])
+        office.snapshot.uses.finish(office.committer.afterwards)
+        while office.snapshot.uses._leaving:
+            await asyncio.sleep(0.001)
+        assert written(office, one) is not None
+        assert written(office, other) is not None
+
+    play(story)
+
+
 def test_no_alias_is_taken(play: Any) -> None:
     async def story(office: Office) -> None:
         status, answer = await office.call("GetKeyLastUsage", KeyId="alias/a")

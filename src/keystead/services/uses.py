@@ -63,6 +63,15 @@ class LastUses:
         for share in shares:
             afterwards(partial(self._write, share))
 
+    def finish(self, afterwards: Callable[[Callable[[Store], None]], None]) -> None:
+        """Write the rest, behind a flush that may be under way. Nothing may be noted any more."""
+        afterwards(self._write_rest)
+
+    def _write_rest(self, store: Store) -> None:
+        self._under_way += 1
+        self._leaving.update(self._fresh)
+        self._write(list(self._leaving), store)
+
     def _write(self, key_arns: Sequence[str], store: Store) -> None:
         """Runs on the committing thread, which alone changes what is leaving while a flush is under way."""
         try:
