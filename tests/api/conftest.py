@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.declared import OURS, may_answer
 from tests.server import Server
 
 Refused = Callable[..., tuple[str, str]]
@@ -31,12 +32,15 @@ def key(kms: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def refused() -> Refused:
-    """Call what must be refused; returns (code, message)."""
+    """Call what must be refused, with a code that the operation's model declares (`tests.declared`); returns (code,
+    message)."""
 
     def call(function: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
         with pytest.raises(ClientError) as caught:
             function(**arguments)
         error = caught.value.response["Error"]
+        operation = caught.value.operation_name
+        assert error["Code"] in OURS or may_answer(operation, error["Code"]), (operation, error)
         return error["Code"], error.get("Message", "")
 
     return call

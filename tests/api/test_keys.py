@@ -103,6 +103,18 @@ def test_keys_are_listed_page_by_page_each_once(kms: Any) -> None:
     assert "NextMarker" not in pages[-1]
 
 
+def test_keys_of_other_accounts_are_listed_when_they_are_asked_for_and_there_are_none(
+    kms: Any, key: Any, refused: Refused
+) -> None:
+    assert key["KeyId"] in {entry["KeyId"] for entry in kms.list_keys(Limit=1000, ResourceOwners=["SELF"])["Keys"]}
+    shared = kms.list_keys(ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM"])
+    assert (shared["Keys"], shared["Truncated"]) == ([], False)
+    kms.create_key()
+    both = kms.list_keys(Limit=1, ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM", "SELF"])
+    assert kms.list_keys(Limit=1, ResourceOwners=["SELF", "OTHER_ACCOUNTS_VIA_RAM"], Marker=both["NextMarker"])["Keys"]
+    assert refused(kms.list_keys, Limit=1, Marker=both["NextMarker"]) == ("InvalidMarkerException", "")
+
+
 def test_a_marker_continues_its_own_list_only(kms: Any, server: Server, refused: Refused) -> None:
     for _ in range(2):
         kms.create_key()

@@ -31,6 +31,7 @@ from keystead.services.wire import Wire
 from keystead.services.work import Workshop
 from keystead.store.interface import DomainKeyRow
 from keystead.store.sqlite import SqliteStore
+from tests.declared import OURS, may_answer
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 REGION = "us-east-1"
@@ -122,7 +123,7 @@ class Office:
         **body: Any,
     ) -> tuple[int, dict[str, Any]]:
         """Perform one operation as it would arrive, from a service that acts for the principal if ``via`` names one;
-        returns status and parsed answer."""
+        returns status and parsed answer. A refusal must be one that the operation's model declares."""
         answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self.snapshot.refresh()
         self.dispatch.perform(
@@ -138,7 +139,10 @@ class Office:
             )
         )
         status, answer = await asyncio.wait_for(answered, 10)
-        return status, json.loads(answer or b"{}")
+        told = json.loads(answer or b"{}")
+        if status != 200 and row is None:
+            assert told["__type"] in OURS or may_answer(operation, told["__type"]), (operation, told)
+        return status, told
 
     async def make_key(self, principal: Principal | None = None, **body: Any) -> dict[str, Any]:
         status, answer = await self.call("CreateKey", principal, **body)

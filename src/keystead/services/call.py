@@ -18,12 +18,12 @@ from keystead.crypto.hierarchy import Hierarchy
 from keystead.domain import arn, limits, pages, references, states
 from keystead.domain.caller import Caller
 from keystead.domain.key import Key
-from keystead.domain.policy import decide, document, sentences
+from keystead.domain.policy import decide, sentences
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.states import States
 from keystead.services import markers
-from keystead.services.facts import Answer, Facts, LoadedKey
+from keystead.services.facts import Answer, Facts, LoadedKey, compile_key
 from keystead.services.table import Row
 from keystead.services.wire import Wire
 from keystead.store.interface import Reader
@@ -143,8 +143,7 @@ class Call(Generic[R]):
     def admit_new(self, key: Key, reference: references.Reference) -> None:
         """Ask this operation's permission on a key that this very call makes, as if it had been there already under the
         alias by which ``reference`` names it."""
-        aliases = () if reference.alias is None else (reference.alias,)
-        loaded = LoadedKey(key, document.parse_key_policy(key.policy), aliases)
+        loaded = compile_key(key, () if reference.alias is None else (reference.alias,))
         self._authorize(loaded, self.row.permission, reference, {})
 
     def _resolve(self, reference: references.Reference) -> LoadedKey | None:

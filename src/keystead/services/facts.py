@@ -111,8 +111,11 @@ class Facts(Protocol):
 
 def load_key(reader: Reader, key: Key) -> LoadedKey:
     names = tuple(found.name for found in reader.aliases(key.account, key.region, key.key_id, None, 1_000))
-    granted = reader.has_grants(key.account, key.region, key.key_id)
-    return LoadedKey(key, document.parse_key_policy(key.policy), names, granted=granted)
+    return compile_key(key, names, granted=reader.has_grants(key.account, key.region, key.key_id))
+
+
+def compile_key(key: Key, aliases: tuple[str, ...], *, granted: bool = False) -> LoadedKey:
+    return LoadedKey(key, document.parse_key_policy(key.policy), aliases, granted=granted)
 
 
 def compile_policies(principal: Principal) -> Policies:

@@ -35,6 +35,9 @@ from keystead.services.kms import managed
 from keystead.services.kms.policies import check_policy
 from keystead.services.kms.tags import check_tags
 from keystead.services.table import operation
+from keystead.store.interface import Reader
+
+SELF = "SELF"
 
 
 def metadata(key: Key) -> KeyMetadata:
@@ -158,16 +161,18 @@ def describe_key(call: Gate[DescribeKeyRequest]) -> DescribeKeyResponse | Change
     return DescribeKeyResponse(key_metadata=metadata(call.key(call.request.key_id)))
 
 
-@operation("ListKeys", keys=KeyTypes.NONE, logged={"limit": None, "marker": None})
+@operation("ListKeys", keys=KeyTypes.NONE, logged={"limit": None, "marker": None, "resource_owners": None})
 def list_keys(call: Call[ListKeysRequest]) -> ListKeysResponse:
     call.permit("kms:ListKeys")
     account, region = call.caller.account, call.caller.region
+    owners = sorted(set(call.request.resource_owners or [SELF]))
+
+    def find(reader: Reader, after: str | None, limit: int) -> list[str]:
+        # There is no Resource Access Manager here, so that no account has keys that others share with it through that.
+        return reader.key_ids(account, region, after, limit) if SELF in owners else []
+
     page, marker = call.page(
-        call.request.limit or 100,
-        call.request.marker,
-        "",
-        lambda reader, after, limit: reader.key_ids(account, region, after, limit),
-        lambda key_id: key_id,
+        call.request.limit or 100, call.request.marker, " ".join(owners), find, lambda key_id: key_id
     )
     return ListKeysResponse(
         keys=[KeyListEntry(key_id=key_id, key_arn=call.arn_of(key_id)) for key_id in page.items],

@@ -1,0 +1,64 @@
+"""Which codes an operation may answer with: those that its model declares, those common to all, and a few that are listed
+with their reason. Whatever a test provokes is held against it."""
+
+from __future__ import annotations
+
+from keystead.domain.key import KeyState
+from keystead.domain.keytypes import KeyTypes
+from keystead.domain.states import refusal
+from keystead.model.shapes import Service
+from keystead.services.table import Row
+
+MODEL = Service.load("kms")
+
+#: Codes that every operation may answer with: AWS's front door, and what stands between any call and its answer.
+COMMON = {
+    "AccessDeniedException": "permission, of whatever is asked",
+    "ValidationException": "a constraint of the model, or of the service beyond it",
+    "SerializationException": "a body that cannot be read",
+    "ThrottlingException": "too much at once",
+    "KMSInternalException": "a fault of ours; most operations declare it",
+    "ServiceUnavailable": "the audit record could not be written (decision 0012)",
+    "UnrecognizedClientException": "the signature, see tests/http",
+    "InvalidSignatureException": "the signature, see tests/http",
+    "IncompleteSignatureException": "the signature, see tests/http",
+    "MissingAuthenticationTokenException": "the signature, see tests/http",
+    "ExpiredTokenException": "the signature, see tests/http",
+}
+
+#: Constructors of `errors` that any operation may use whatever its model declares.
+ALWAYS = {"not_offered": "what this version does not offer is refused by name, with a code that AWS's clients know"}
+
+#: The codes of those, as an answer shows them: it does not show which of two reasons it has.
+OURS = {"UnsupportedOperationException"}
+
+#: Codes beyond the model, by operation.
+BEYOND = {
+    ("CreateAlias", "NotAuthorizedException"): "AWS refuses its own aliases with a code that the model does not have",
+    ("UpdateAlias", "NotAuthorizedException"): "AWS refuses its own aliases with a code that the model does not have",
+    ("DeleteAlias", "NotAuthorizedException"): "AWS refuses its own aliases with a code that the model does not have",
+    ("ListKeyPolicies", "InvalidMarkerException"): "it takes a Marker, and the model declares nothing for a wrong one",
+    (
+        "DescribeKey",
+        "InvalidGrantTokenException",
+    ): "it takes GrantTokens, and the model declares nothing for wrong ones",
+}
+
+#: (operation, constructor): what a syntax tree suggests and cannot happen.
+UNREACHED = {
+    ("CreateAlias", "aliases_not_supported"): "a target that is an alias is refused before, in other words",
+    ("UpdateAlias", "aliases_not_supported"): "a target that is an alias is refused before, in other words",
+    ("DeleteAlias", "aliases_not_supported"): "the key is the one behind the alias, by its id",
+}
+
+
+def may_answer(operation: str, code: str) -> bool:
+    return code in COMMON or code in MODEL.operations[operation].errors or (operation, code) in BEYOND
+
+
+def of_states(row: Row) -> set[str]:
+    """The codes with which an operation refuses a key for its state."""
+    if row.keys is KeyTypes.NONE:
+        return set()
+    found = (refusal(row.states, state, "") for state in KeyState)
+    return {one.code for one in found if one is not None}
