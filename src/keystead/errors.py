@@ -293,6 +293,14 @@ def invalid_peer_key() -> Refusal:
     return validation(None)
 
 
+def encryption_context_of_asymmetric() -> Refusal:
+    return validation("EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.")
+
+
+def origin_of_other_spec(spec: str, origin: str) -> Refusal:
+    return validation(f"KeySpec {spec} is not supported for Origin {origin}")
+
+
 # --- tokens, tags, limits, policies, permission
 # ----------------------------------------------------------------------------------------------------
 

@@ -1,16 +1,19 @@
-"""One real server with one worker and one with two, for all tests of the API in this process."""
+"""One real server with one worker and one with two, for all tests of the API in this process; keys that tests share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.api import openssl
 from tests.declared import OURS, may_answer
 from tests.server import Server
 
+Keys = Callable[[str, str], dict[str, Any]]
 Refused = Callable[..., tuple[str, str]]
 
 
@@ -28,6 +31,27 @@ def kms(server: Server) -> Any:
 @pytest.fixture
 def key(kms: Any) -> dict[str, Any]:
     return kms.create_key(Description="a key of a test")["KeyMetadata"]
+
+
+@pytest.fixture(scope="session")
+def keys(kms: Any) -> Keys:
+    """A key of that spec and usage, the same for every test that asks: none may change it. RSA keys take long to make."""
+    made: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def of(spec: str, usage: str) -> dict[str, Any]:
+        if (spec, usage) not in made:
+            made[spec, usage] = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
+        return made[spec, usage]
+
+    return of
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the openssl program finds its files."""
+    if openssl.PROGRAM is None:
+        pytest.skip("openssl is not installed")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

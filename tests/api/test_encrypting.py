@@ -186,5 +186,14 @@ def test_a_dry_run_tells_the_outcome_and_gives_nothing(kms: Any, key: Any, refus
     damaged = blob[:-1] + bytes([blob[-1] ^ 1])
     assert refused(kms.decrypt, CiphertextBlob=damaged, DryRun=True) == ("InvalidCiphertextException", "")
     assert refused(kms.decrypt, KeyId=key["KeyId"], DryRun=True, DryRunModifiers=["IGNORE_CIPHERTEXT"]) == passed
+    large = {"name": "x" * 9_000}
+    for call, arguments in (
+        (kms.encrypt, {"Plaintext": b"x"}),
+        (kms.generate_data_key, {"KeySpec": "AES_256"}),
+        (kms.generate_data_key_without_plaintext, {"KeySpec": "AES_256"}),
+    ):
+        said = refused(call, KeyId=key["KeyId"], EncryptionContext=large, **arguments)
+        assert said[0] == "ValidationException"
+        assert refused(call, KeyId=key["KeyId"], EncryptionContext=large, DryRun=True, **arguments) == said
     kms.disable_key(KeyId=key["KeyId"])
     assert refused(kms.encrypt, KeyId=key["KeyId"], Plaintext=b"x", DryRun=True)[0] == "DisabledException"

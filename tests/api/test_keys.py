@@ -165,8 +165,6 @@ def test_what_is_not_offered_is_refused_by_name(kms: Any, key: Any, refused: Ref
     code, message = refused(kms.create_key, MultiRegion=True)
     assert code == "UnsupportedOperationException"
     assert "MultiRegion" in message
-    assert "RSA_2048" in refused(kms.create_key, KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")[1]
-    assert "EXTERNAL" in refused(kms.create_key, Origin="EXTERNAL")[1]
     assert (
         "CreateGrant"
         in refused(
@@ -179,17 +177,6 @@ def test_what_is_not_offered_is_refused_by_name(kms: Any, key: Any, refused: Ref
     assert (
         "Recipient"
         in refused(kms.generate_random, NumberOfBytes=8, Recipient={"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256"})[1]
-    )
-
-
-def test_key_spec_is_given_once(kms: Any, refused: Refused) -> None:
-    assert refused(kms.create_key, KeySpec="SYMMETRIC_DEFAULT", CustomerMasterKeySpec="SYMMETRIC_DEFAULT") == (
-        "ValidationException",
-        "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
-    )
-    assert refused(kms.create_key, KeyUsage="SIGN_VERIFY") == (
-        "ValidationException",
-        "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT",
     )
 
 

@@ -174,6 +174,72 @@ def rotation_of_a_key(program: Program) -> None:
     assert program.call("GetKeyRotationStatus", KeyId=key)["KeyRotationEnabled"] is False
 
 
+def data_key_pairs(program: Program) -> None:
+    key = a_key(program)["KeyId"]
+    made = program.call("GenerateDataKeyPair", KeyId=key, KeyPairSpec="RSA_2048", EncryptionContext=CONTEXT)
+    opened = program.call("Decrypt", CiphertextBlob=made["PrivateKeyCiphertextBlob"], EncryptionContext=CONTEXT)
+    assert opened["Plaintext"] == made["PrivateKeyPlaintext"]
+    hidden = program.call("GenerateDataKeyPairWithoutPlaintext", KeyId=key, KeyPairSpec="ECC_NIST_P384")
+    assert "PrivateKeyPlaintext" not in hidden
+    assert len(hidden["PublicKey"]) == 120
+
+
+def signatures(program: Program) -> None:
+    for spec, algorithm in (("RSA_2048", "RSASSA_PSS_SHA_256"), ("ECC_NIST_P256", "ECDSA_SHA_256")):
+        key = a_key(program, KeySpec=spec, KeyUsage="SIGN_VERIFY")
+        assert program.call("GetPublicKey", KeyId=key["KeyId"])["SigningAlgorithms"] == key["SigningAlgorithms"]
+        arguments = {"KeyId": key["Arn"], "Message": SECRET, "SigningAlgorithm": algorithm}
+        signature = program.call("Sign", **arguments)["Signature"]
+        assert program.call("Verify", Signature=signature, **arguments)["SignatureValid"] is True
+        with refused("KMSInvalidSignatureException"):
+            program.call("Verify", Signature=signature[::-1], **arguments)
+
+
+def authentication(program: Program) -> None:
+    key = a_key(program, KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    arguments = {"KeyId": key["KeyId"], "Message": SECRET, "MacAlgorithm": "HMAC_SHA_256"}
+    mac = program.call("GenerateMac", **arguments)["Mac"]
+    assert len(mac) == 32
+    assert program.call("VerifyMac", Mac=mac, **arguments)["MacValid"] is True
+    with refused("KMSInvalidMacException"):
+        program.call("VerifyMac", Mac=mac[::-1], **arguments)
+
+
+def agreement(program: Program) -> None:
+    one, other = (a_key(program, KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT") for _ in range(2))
+    secrets = [
+        program.call(
+            "DeriveSharedSecret",
+            KeyId=mine["KeyId"],
+            KeyAgreementAlgorithm="ECDH",
+            PublicKey=program.call("GetPublicKey", KeyId=theirs["KeyId"])["PublicKey"],
+        )["SharedSecret"]
+        for mine, theirs in ((one, other), (other, one))
+    ]
+    assert secrets[0] == secrets[1]
+    assert len(secrets[0]) == 32
+
+
+def encapsulation(program: Program) -> None:
+    key = a_key(program, KeySpec="ML_KEM_768", KeyUsage="ENCAPSULATE_DECAPSULATE")["KeyId"]
+    algorithm = {"EncapsulationAlgorithm": "ML_KEM"}
+    made = program.call("Encapsulate", KeyId=key, **algorithm)
+    blob = made["SharedSecretCiphertextBlob"]
+    opened = program.call("Decapsulate", KeyId=key, SharedSecretCiphertextBlob=blob, **algorithm)
+    assert opened["SharedSecret"] == made["SharedSecret"]
+    with refused("InvalidCiphertextException"):
+        program.call("Decapsulate", KeyId=key, SharedSecretCiphertextBlob=blob[1:], **algorithm)
+
+
+def secrets_to_a_public_key(program: Program) -> None:
+    key = a_key(program, KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyId"]
+    algorithm = {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
+    sealed = program.call("Encrypt", KeyId=key, Plaintext=SECRET[:190], **algorithm)["CiphertextBlob"]
+    assert program.call("Decrypt", KeyId=key, CiphertextBlob=sealed, **algorithm)["Plaintext"] == SECRET[:190]
+    with refused("InvalidCiphertextException"):
+        program.call("Decrypt", KeyId=key, CiphertextBlob=sealed[::-1], **algorithm)
+
+
 def refusals(program: Program) -> None:
     with refused("NotFoundException"):
         program.call("DescribeKey", KeyId="00000000-0000-0000-0000-000000000000")
@@ -197,5 +263,11 @@ CALLS: dict[Journey, frozenset[str]] = {
     rotation_of_a_key: frozenset(
         "EnableKeyRotation GetKeyRotationStatus RotateKeyOnDemand ListKeyRotations DisableKeyRotation".split()
     ),
+    data_key_pairs: frozenset("GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext".split()),
+    signatures: frozenset("GetPublicKey Sign Verify".split()),
+    authentication: frozenset("GenerateMac VerifyMac".split()),
+    agreement: frozenset({"DeriveSharedSecret"}),
+    encapsulation: frozenset("Encapsulate Decapsulate".split()),
+    secrets_to_a_public_key: frozenset(),
     refusals: frozenset(),
 }

@@ -21,12 +21,21 @@ from typing import Any, Self
 
 import pytest
 
+from keystead.model.shapes import Service
 from tests.house.reading import ROOT
 
 AWS = ROOT / ".venv-clients" / "bin" / "aws"
 JAVASCRIPT = ROOT / "tests" / "clients" / "js"
 
-BLOBS = frozenset({"Plaintext", "CiphertextBlob"})
+BLOBS = frozenset(
+    name
+    for operation in Service.load("kms").operations.values()
+    for shape in (operation.input, operation.output)
+    for name, member in (shape.members.items() if shape is not None else ())
+    if member.shape.kind == "blob"
+)
+"""Members of requests and answers that are bytes."""
+
 WAIT = 30.0
 
 

@@ -39,6 +39,14 @@ def _nothing() -> None:
     """Nothing is lacking."""
 
 
+class Pace(StrEnum):
+    """How long something takes, so that its caller knows whether to do it in a thread."""
+
+    AT_ONCE = "less than the way to a thread and back: tens of microseconds"
+    BRIEF = "up to a few milliseconds"
+    LONG = "up to seconds"
+
+
 @dataclass(frozen=True, slots=True)
 class KeySpec:
     """One key spec.
@@ -53,7 +61,7 @@ class KeySpec:
     (`accepting`); None where nothing can be imported.
     ``public`` gives the public key of material, None for symmetric specs. ``opener`` is what `open` calls; the
     `Sealer` of SYMMETRIC_DEFAULT is not among what it gives. ``lacking`` says why the spec cannot be had on this
-    machine, None where it can.
+    machine, None where it can. ``making`` is the pace of `generate`, ``using`` that of the slowest capability.
     """
 
     name: str
@@ -66,6 +74,8 @@ class KeySpec:
     public: Callable[[bytes], PublicKey] | None
     opener: Callable[[bytes, str], Opened]
     lacking: Callable[[], str | None] = _nothing
+    making: Pace = Pace.BRIEF
+    using: Pace = Pace.BRIEF
 
     def open(self, material: bytes, usage: str) -> Opened:
         """The capabilities of material under one of the usages in ``algorithms`` (ValueError for another one)."""
@@ -93,6 +103,8 @@ def _symmetric(name: str, length: int) -> KeySpec:
         accept=accepting.symmetric(length),
         public=None,
         opener=lambda material, usage: Opened(),
+        making=Pace.AT_ONCE,
+        using=Pace.AT_ONCE,
     )
 
 
@@ -108,10 +120,11 @@ def _rsa(name: str, bits: int) -> KeySpec:
         accept=accepting.rsa(bits),
         public=rsa.public,
         opener=lambda material, usage: rsa.open_key(name, material, usage),
+        making=Pace.LONG,
     )
 
 
-def _ecc(name: str, *, agrees: bool = True) -> KeySpec:
+def _ecc(name: str, *, agrees: bool = True, pace: Pace = Pace.BRIEF) -> KeySpec:
     """A row of the ECC family: a curve with one algorithm to sign, and for NIST's curves one to agree."""
     algorithms = {SIGNING: (ecc.CURVES[name].algorithm,)} | ({AGREEING: ("ECDH",)} if agrees else {})
     return KeySpec(
@@ -124,6 +137,8 @@ def _ecc(name: str, *, agrees: bool = True) -> KeySpec:
         accept=accepting.ecc(ecc.CURVES[name].curve),
         public=ecc.public,
         opener=lambda material, usage: ecc.open_key(name, material, usage),
+        making=pace,
+        using=pace,
     )
 
 
@@ -139,6 +154,8 @@ def _edwards(name: str) -> KeySpec:
         accept=accepting.ed25519(),
         public=edwards.public,
         opener=lambda material, usage: edwards.open_key(name, material),
+        making=Pace.AT_ONCE,
+        using=Pace.AT_ONCE,
     )
 
 
@@ -169,6 +186,8 @@ def _mlkem(name: str) -> KeySpec:
         accept=None,
         public=mlkem.public,
         opener=lambda material, usage: mlkem.open_key(name, material),
+        making=Pace.AT_ONCE,
+        using=Pace.AT_ONCE,
     )
 
 
@@ -196,6 +215,8 @@ def _mac(name: str, length: int) -> KeySpec:
         accept=accepting.hmac(length),
         public=None,
         opener=lambda material, usage: mac.open_key(name, algorithm, material),
+        making=Pace.AT_ONCE,
+        using=Pace.AT_ONCE,
     )
 
 
@@ -207,7 +228,7 @@ SPECS: Final[Mapping[str, KeySpec]] = MappingProxyType(
             _rsa("RSA_2048", 2048),
             _rsa("RSA_3072", 3072),
             _rsa("RSA_4096", 4096),
-            _ecc("ECC_NIST_P256"),
+            _ecc("ECC_NIST_P256", pace=Pace.AT_ONCE),
             _ecc("ECC_NIST_P384"),
             _ecc("ECC_NIST_P521"),
             _ecc("ECC_SECG_P256K1", agrees=False),

@@ -41,10 +41,18 @@ class Pair:
     private: bytes = field(repr=False)
 
 
-def generate(spec: str, random: Random) -> Pair:
-    """A new pair. A spec that no pair can be made of is refused by name."""
+def offered(spec: str) -> keyspecs.KeySpec:
+    """The key spec of pairs that can be made; any other is refused by name, with its reason."""
     row = keyspecs.SPECS.get(spec) if spec in PAIR_SPECS else None
-    if row is None or row.public is None:
+    if row is None:
         raise errors.not_offered(f"KeyPairSpec {spec}", keyspecs.NOT_OFFERED_SPECS.get(spec))
+    return row
+
+
+def generate(spec: str, random: Random) -> Pair:
+    """A new pair. Refuses as `offered` does."""
+    row = offered(spec)
+    if row.public is None:
+        raise ValueError(f"{spec} has no public half")
     private = row.generate(random)
     return Pair(row.public(private).der, private)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from keystead.crypto.capabilities import Opened
 from keystead.crypto.symmetric import Sealer
 from keystead.domain.caller import Credential, Principal
 from keystead.domain.holdings import Held, Kept
@@ -61,14 +62,16 @@ class Answer:
 class LoadedKey:
     """A key with its compiled policy and the aliases that point to it.
 
-    ``opened`` holds the capabilities that the gate in `services.gate` has made of its material, by material id, and
-    ``answers`` what the policy engine may remember of it: both go when the key changes. ``granted``: the key may have
-    grants; ``grants`` are those that were asked for. Ask through `Facts.held`."""
+    ``opened`` and ``capabilities`` hold what the gate in `services.gate` has made of its material (of a symmetric
+    encryption key by material id, of any other the one it has), and ``answers`` what the policy engine may remember
+    of it: all go when the key changes. ``granted``: the key may have grants; ``grants`` are those that were asked for.
+    Ask through `Facts.held`."""
 
     key: Key
     policy: Policy
     aliases: tuple[str, ...]
     opened: dict[str, Sealer] = field(default_factory=dict, repr=False)
+    capabilities: Opened | None = field(default=None, repr=False)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
     granted: bool = False
     grants: Kept = field(default_factory=Kept, repr=False)

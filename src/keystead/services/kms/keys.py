@@ -10,8 +10,8 @@ from dataclasses import replace
 from keystead import errors
 from keystead.crypto import keyspecs
 from keystead.domain import limits
-from keystead.domain.key import Key, KeyState
-from keystead.domain.keytypes import KeyTypes
+from keystead.domain.key import EXTERNAL, Key, KeyState
+from keystead.domain.keytypes import SYMMETRIC_DEFAULT, KeyTypes
 from keystead.domain.policy import document
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
@@ -35,14 +35,16 @@ from keystead.services.kms import managed
 from keystead.services.kms.policies import check_policy
 from keystead.services.kms.tags import check_tags
 from keystead.services.table import operation
+from keystead.services.work import Work
 from keystead.store.interface import Reader
 
 SELF = "SELF"
+AWS_KMS = "AWS_KMS"
 
 
 def metadata(key: Key) -> KeyMetadata:
     """KeyMetadata as DescribeKey and CreateKey show it (api.md §4): members that do not apply are absent."""
-    spec = keyspecs.SPECS[key.spec]
+    imported = key.origin == EXTERNAL and key.state is not KeyState.PENDING_IMPORT
     return KeyMetadata(
         aws_account_id=key.account,
         key_id=key.key_id,
@@ -53,14 +55,25 @@ def metadata(key: Key) -> KeyMetadata:
         key_usage=key.usage,
         key_state=key.state.value,
         deletion_date=key.deletion_date if key.state is KeyState.PENDING_DELETION else None,
+        valid_to=key.valid_to if imported else None,
         origin=key.origin,
+        expiration_model=key.expiration_model if imported else None,
         key_manager=key.manager,
         customer_master_key_spec=key.spec,
         key_spec=key.spec,
-        encryption_algorithms=list(spec.algorithms["ENCRYPT_DECRYPT"]) if key.usage == "ENCRYPT_DECRYPT" else None,
+        encryption_algorithms=algorithms(key, keyspecs.ENCRYPTING),
+        signing_algorithms=algorithms(key, keyspecs.SIGNING),
+        key_agreement_algorithms=algorithms(key, keyspecs.AGREEING),
+        encapsulation_algorithms=algorithms(key, keyspecs.ENCAPSULATING),
+        mac_algorithms=algorithms(key, keyspecs.AUTHENTICATING),
         multi_region=key.multi_region,
-        current_key_material_id=key.material_id,
+        current_key_material_id=key.material_id if key.spec == SYMMETRIC_DEFAULT else None,
     )
+
+
+def algorithms(key: Key, usage: str) -> list[str] | None:
+    """The algorithms of a key with that usage in AWS's order; None for a key of another usage."""
+    return list(keyspecs.SPECS[key.spec].algorithms[usage]) if key.usage == usage else None
 
 
 @operation(
@@ -82,16 +95,16 @@ def metadata(key: Key) -> KeyMetadata:
     withheld=("custom_key_store_id", "xks_key_id", "multi_region"),
     answer_logged=True,
 )
-def create_key(call: Gate[CreateKeyRequest]) -> Change:
+def create_key(call: Gate[CreateKeyRequest]) -> Change | Work:
     request = call.request
-    spec, usage = _spec_and_usage(request)
+    spec, usage, origin = _spec_usage_and_origin(request)
     bypass = bool(request.bypass_policy_lockout_safety_check)
     tags = tuple((tag.tag_key, tag.tag_value) for tag in request.tags or ())
     call.permit(
         "kms:CreateKey",
         key_spec=spec.name,
         key_usage=usage,
-        key_origin="AWS_KMS",
+        key_origin=origin,
         multi_region=False,
         bypass_lockout=bypass,
         request_tags=tags,
@@ -112,16 +125,19 @@ def create_key(call: Gate[CreateKeyRequest]) -> Change:
         ref=call.random(16),
         spec=spec.name,
         usage=usage,
-        origin="AWS_KMS",
+        origin=origin,
         manager="CUSTOMER",
-        state=KeyState.ENABLED,
+        state=KeyState.PENDING_IMPORT if origin == EXTERNAL else KeyState.ENABLED,
         description=request.description or "",
         created=call.now,
         policy=policy,
-        material_id=call.random(32).hex(),
+        material_id=None if origin == EXTERNAL else call.random(32).hex(),
         tags=tags,
     )
     check_policy(call, policy, key.arn, bypass=bypass)
+    preparation = call.preparation(key)
+    if preparation is not None:
+        return preparation
     writes = call.new_material(key)
     call.names(key)
     return Change(
@@ -131,25 +147,25 @@ def create_key(call: Gate[CreateKeyRequest]) -> Change:
     )
 
 
-def _spec_and_usage(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec, str]:
+def _spec_usage_and_origin(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec, str, str]:
     if request.key_spec is not None and request.customer_master_key_spec is not None:
         raise errors.validation(
             "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."
         )
-    name = request.key_spec or request.customer_master_key_spec or "SYMMETRIC_DEFAULT"
-    if request.origin not in {None, "AWS_KMS"}:
-        raise errors.not_offered(f"Origin {request.origin}")
-    spec = keyspecs.offered(name)
-    if spec.family is not keyspecs.Family.SYMMETRIC:
-        raise errors.not_offered(f"KeySpec {name}")
-    usage = request.key_usage or "ENCRYPT_DECRYPT"
-    if request.key_usage is None and name != "SYMMETRIC_DEFAULT":
+    origin = request.origin or AWS_KMS
+    if origin not in {AWS_KMS, EXTERNAL}:
+        raise errors.not_offered(f"Origin {origin}")
+    spec = keyspecs.offered(request.key_spec or request.customer_master_key_spec or SYMMETRIC_DEFAULT)
+    usage = request.key_usage or spec.default_usage
+    if usage is None:
         raise errors.validation(
             "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
         )
     if usage not in spec.algorithms:
-        raise errors.validation(f"KeyUsage {usage} is not compatible with KeySpec {name}")
-    return spec, usage
+        raise errors.validation(f"KeyUsage {usage} is not compatible with KeySpec {spec.name}")
+    if origin == EXTERNAL and spec.accept is None:
+        raise errors.origin_of_other_spec(spec.name, origin)
+    return spec, usage, origin
 
 
 @operation("DescribeKey", keys=KeyTypes.ANY, aliases=True, cross_account=True, logged={"key_id": None})

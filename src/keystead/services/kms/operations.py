@@ -6,20 +6,23 @@ from __future__ import annotations
 from typing import Final
 
 from keystead.services.kms import (
+    agreement,
     aliases,
     datakeys,
     deletion,
+    encapsulating,
     encrypting,
     keys,
+    macs,
     policies,
     randomness,
     rotation,
+    signing,
     tags,
     usage,
 )
 from keystead.services.table import Service, collect
 
-_LATER_KEYS: Final = "asymmetric, HMAC and ML-KEM keys are not offered yet"
 _LATER_IMPORT: Final = "imported key material is not offered yet"
 _LATER_GRANTS: Final = "grants are not offered yet"
 _LATER_REPLICAS: Final = "multi-Region keys are not offered yet"
@@ -29,29 +32,19 @@ NOT_OFFERED: Final = {
     "ConnectCustomKeyStore": _LATER_STORES,
     "CreateCustomKeyStore": _LATER_STORES,
     "CreateGrant": _LATER_GRANTS,
-    "Decapsulate": _LATER_KEYS,
     "DeleteCustomKeyStore": _LATER_STORES,
     "DeleteImportedKeyMaterial": _LATER_IMPORT,
-    "DeriveSharedSecret": _LATER_KEYS,
     "DescribeCustomKeyStores": _LATER_STORES,
     "DisconnectCustomKeyStore": _LATER_STORES,
-    "Encapsulate": _LATER_KEYS,
-    "GenerateDataKeyPair": _LATER_KEYS,
-    "GenerateDataKeyPairWithoutPlaintext": _LATER_KEYS,
-    "GenerateMac": _LATER_KEYS,
     "GetParametersForImport": _LATER_IMPORT,
-    "GetPublicKey": _LATER_KEYS,
     "ImportKeyMaterial": _LATER_IMPORT,
     "ListGrants": _LATER_GRANTS,
     "ListRetirableGrants": _LATER_GRANTS,
     "ReplicateKey": _LATER_REPLICAS,
     "RetireGrant": _LATER_GRANTS,
     "RevokeGrant": _LATER_GRANTS,
-    "Sign": _LATER_KEYS,
     "UpdateCustomKeyStore": _LATER_STORES,
     "UpdatePrimaryRegion": _LATER_REPLICAS,
-    "Verify": _LATER_KEYS,
-    "VerifyMac": _LATER_KEYS,
 }
 
 # Request members, by attribute name; each operation's row says which of these it withholds.
@@ -67,14 +60,18 @@ KMS: Final = Service(
     event_source="kms.amazonaws.com",
     rows=collect(
         (
+            agreement,
             aliases,
             datakeys,
             deletion,
+            encapsulating,
             encrypting,
             keys,
+            macs,
             policies,
             randomness,
             rotation,
+            signing,
             tags,
             usage,
         )
