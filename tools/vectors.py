@@ -1,4 +1,5 @@
-"""Make the vectors of docs/format.md §12 with the independent implementation in tests/crypto/stranger.py.
+"""Make the vectors of docs/format.md §12 with the independent implementations in tests/crypto/stranger.py and
+tests/crypto/material_cases.py.
 
     python tools/vectors.py            write tests/vectors/*-v1.json
     python tools/vectors.py --check    write nothing; exit 1 when a file differs
@@ -20,12 +21,17 @@ sys.path.insert(0, str(ROOT))
 
 from tests.crypto.ciphertext_cases import accepted, contexts, refused  # noqa: E402
 from tests.crypto.key_cases import keys  # noqa: E402
+from tests.crypto.material_cases import materials  # noqa: E402
 
 VECTORS = ROOT / "tests" / "vectors"
 PROVENANCE = (
     "Made by tools/vectors.py with tests/crypto/stranger.py, an implementation of docs/format.md that shares nothing "
     "with the one in src. Salts, IVs and keys are SHAKE-256 of names, so that anybody can make this file again. "
     "Not for use as keys."
+)
+OF_MATERIALS = (
+    "Made by tools/vectors.py with tests/crypto/material_cases.py, which encodes docs/format.md §5.1 by hand and shares "
+    "nothing with src; what the keys did is PyCryptodome's. Keys are SHAKE-256 of names. Not for use as keys."
 )
 
 
@@ -34,6 +40,7 @@ def files() -> dict[str, dict[str, Any]]:
         "ciphertext-v1.json": {"accepted": accepted(), "refused": refused()},
         "context-v1.json": contexts(),
         "keys-v1.json": keys(),
+        "materials-v1.json": {"provenance": OF_MATERIALS, **materials()},
     }
 
 

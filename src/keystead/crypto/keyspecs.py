@@ -55,7 +55,7 @@ class KeySpec:
     ``default_usage`` is the usage of a key made without naming one, None where AWS demands that it is named.
     ``plaintext_max`` is the longest plaintext in bytes that an algorithm of the spec encrypts.
 
-    Material is what is wrapped and kept (docs/format.md §10). ``generate`` makes it anew; it may take seconds for
+    Material is what is wrapped and kept (docs/format.md §5.1). ``generate`` makes it anew; it may take seconds for
     RSA, and where the library makes a key from randomness of its own, it takes none of the given. ``accept`` makes
     it of what a caller imports, or refuses with InvalidCiphertextException, and says how it may have been wrapped
     (`accepting`); None where nothing can be imported.

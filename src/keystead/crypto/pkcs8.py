@@ -1,4 +1,4 @@
-"""Private keys as bytes: the PKCS#8 form (RFC 5958) in which material of asymmetric keys is wrapped (docs/format.md §10).
+"""Private keys as bytes: the PKCS#8 form (RFC 5958) in which material of asymmetric keys is wrapped (docs/format.md §5.1).
 
 Guarantees: what is written has one spelling for each key, so that equal keys are equal bytes. Reading believes what it
 is given: material was authenticated when it was unwrapped. What comes from outside goes through `accepting`.
