@@ -92,7 +92,7 @@ class EdwardsVerifier(Capability):
 
 def sign_prehashed(key: bytes, message: bytes) -> bytes:
     """The Ed25519ph signature, with an empty context, of a message of any length. ``key`` is seed ‖ public key."""
-    from nacl import bindings  # 30 ms, for who signs this way
+    from nacl import bindings  # at start-up it would be paid for by who never signs this way
 
     state = bindings.crypto_sign_ed25519ph_state()
     bindings.crypto_sign_ed25519ph_update(state, message)

@@ -2,7 +2,7 @@
 
 Guarantees: where the package is not installed, `lacking` says so, and making or using a key is refused by name.
 Behaves as the larger sizes in `mlkem` do. Does not keep a seed: pqcrypto takes none, so the material is the expanded
-key (docs/format.md §5.1). Holds the GIL while it works, some 0.1 ms.
+key (docs/format.md §5.1). Holds the GIL while it works.
 """
 
 from __future__ import annotations
