@@ -146,6 +146,10 @@ def alias_exists(alias_arn: str) -> Refusal:
     return Refusal("AlreadyExistsException", f"An alias with the name {alias_arn} already exists")
 
 
+def invalid_alias_name() -> Refusal:
+    return Refusal("InvalidAliasNameException")
+
+
 def alias_reserved() -> Refusal:
     return Refusal("NotAuthorizedException")
 
@@ -317,8 +321,20 @@ def tag(message: str) -> Refusal:
     return Refusal("TagException", message)
 
 
+def invalid_tag() -> Refusal:
+    return tag("Invalid tag")
+
+
 def limit_exceeded(message: str) -> Refusal:
     return Refusal("LimitExceededException", message)
+
+
+def too_many_keys(limit: int, held: int) -> Refusal:
+    return limit_exceeded(f"Key quota for this account in this region is {limit} but the current usage is {held}.")
+
+
+def too_many_aliases(limit: int, held: int) -> Refusal:
+    return limit_exceeded(f"Aliases per key quota for this account in this region is {limit}, current usage is {held}.")
 
 
 def malformed_policy(message: str) -> Refusal:

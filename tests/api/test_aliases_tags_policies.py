@@ -60,7 +60,8 @@ def test_names_that_cannot_be_aliases(kms: Any, key: Any, refused: Refused) -> N
         "ValidationException",
         "alias/my:alias contains invalid characters for an alias",
     )
-    assert create("alias/aws/mine")[0] == "NotAuthorizedException"
+    assert create("alias/aws/mine") == ("NotAuthorizedException", "")
+    assert create("alias/") == ("InvalidAliasNameException", "")
     code, message = create("alias/no spaces")
     assert code == "ValidationException"
     assert "satisfy regular expression pattern" in message
@@ -73,8 +74,10 @@ def test_names_that_cannot_be_aliases(kms: Any, key: Any, refused: Refused) -> N
 def test_a_key_has_fifty_aliases_and_no_more(kms: Any, key: Any, refused: Refused) -> None:
     for number in range(50):
         kms.create_alias(AliasName=f"alias/{key['KeyId']}/{number:02}", TargetKeyId=key["KeyId"])
-    code, _ = refused(kms.create_alias, AliasName=f"alias/{key['KeyId']}/50", TargetKeyId=key["KeyId"])
-    assert code == "LimitExceededException"
+    assert refused(kms.create_alias, AliasName=f"alias/{key['KeyId']}/50", TargetKeyId=key["KeyId"]) == (
+        "LimitExceededException",
+        "Aliases per key quota for this account in this region is 50, current usage is 50.",
+    )
     paginator = kms.get_paginator("list_aliases")
     pages = list(paginator.paginate(KeyId=key["KeyId"], PaginationConfig={"PageSize": 20}))
     names = [entry["AliasName"] for page in pages for entry in page["Aliases"]]
@@ -129,6 +132,11 @@ def test_tags_that_are_refused(kms: Any, key: Any, refused: Refused) -> None:
 
     assert tag(("a", "1"), ("a", "2")) == ("TagException", "Duplicate tag keys")
     assert tag(("AWS:x", "1")) == ("TagException", "Tags beginning with aws: are reserved")
+    assert tag(("team", "research & development")) == ("TagException", "Invalid tag")
+    assert tag(("#", "1")) == ("TagException", "Invalid tag")
+    assert refused(kms.create_key, Tags=[{"TagKey": "a", "TagValue": "{b}"}]) == ("TagException", "Invalid tag")
+    kms.tag_resource(KeyId=key["KeyId"], Tags=[{"TagKey": "größe 大小", "TagValue": "_.:/=+-@ ½ Ⅳ"}])
+    kms.untag_resource(KeyId=key["KeyId"], TagKeys=["größe 大小"])
     assert tag(*((f"t{n}", "") for n in range(51))) == ("TagException", "Too many tags")
     kms.tag_resource(KeyId=key["KeyId"], Tags=[{"TagKey": f"t{n}", "TagValue": ""} for n in range(50)])
     assert tag(("one more", "")) == ("TagException", "Too many tags")

@@ -65,7 +65,7 @@ def test_what_is_reached_is_what_is_there() -> None:
         "access_denied",
         "key_not_found",
         "invalid_key_id",
-        "limit_exceeded",
+        "too_many_aliases",
         "validation",
     }
     assert set(HOUSE.refusals(KMS.rows["Decrypt"])) >= {

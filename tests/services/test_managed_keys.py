@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -55,9 +56,12 @@ def test_the_first_look_makes_the_key_and_later_ones_find_it(play: Any) -> None:
             "CurrentKeyMaterialId": made["CurrentKeyMaterialId"],
         }
         assert await describe(office) == made
-        [record, _] = office.journal.lines
-        assert (record["eventName"], record["readOnly"]) == ("DescribeKey", True)
-        assert record["resources"][0]["ARN"] == made["Arn"]
+        records = {(line["eventName"], line["eventType"]): line for line in office.journal.lines[:2]}
+        looked, created = records["DescribeKey", "AwsApiCall"], records["CreateKey", "AwsServiceEvent"]
+        assert looked["readOnly"] is True
+        assert looked["resources"][0]["ARN"] == created["resources"][0]["ARN"] == made["Arn"]
+        assert created["userIdentity"]["invokedBy"] == "AWS Internal"
+        assert len(office.journal.lines) == 3
         by_arn = await office.call("DescribeKey", KeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/s3")
         assert by_arn[1]["KeyMetadata"]["KeyManager"] == "AWS"
         elsewhere = await describe(office, region="eu-west-1")
@@ -229,6 +233,22 @@ def test_it_is_due_for_rotation_every_year(play: Any) -> None:
         key = kept(office, (await describe(office))["KeyId"])
         assert key is not None
         assert (key.rotation_period_days, key.next_rotation) == (365, office.now + 365 * 86_400)
+
+    play(story)
+
+
+def test_a_year_later_it_is_rotated_and_opens_what_was_sealed(play: Any) -> None:
+    async def story(office: Office) -> None:
+        made = await describe(office)
+        _, sealed = await office.call("Encrypt", via=EC2, KeyId=EBS, Plaintext=X)
+        office.now += 365 * 86_400
+        assert office.sweep.run() == 1
+        while (await describe(office))["CurrentKeyMaterialId"] == made["CurrentKeyMaterialId"]:
+            await asyncio.sleep(0.001)
+        _, status = await office.call("GetKeyRotationStatus", KeyId=made["KeyId"])
+        assert (status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (True, 365)
+        _, opened = await office.call("Decrypt", via=EC2, CiphertextBlob=sealed["CiphertextBlob"])
+        assert (opened["Plaintext"], opened["KeyMaterialId"]) == (X, made["CurrentKeyMaterialId"])
 
     play(story)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 # "Quotas", AWS KMS developer guide: resource quotas. Bytes are of the UTF-8 text.
@@ -9,6 +11,20 @@ KEY_POLICY_BYTES: Final = 32_768
 KEYS_PER_REGION: Final = 100_000
 ALIASES_PER_KEY: Final = 50
 TAGS_PER_KEY: Final = 50
+
+# Items of a page: when the request says nothing, and at most. API reference of each operation; the service model allows
+# 1,000 everywhere. Who asks for more gets a page of the most: "it might return fewer".
+PAGES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {
+        "ListAliases": (50, 100),
+        "ListGrants": (50, 100),
+        "ListKeyPolicies": (100, 1_000),
+        "ListKeyRotations": (100, 1_000),
+        "ListKeys": (100, 1_000),
+        "ListResourceTags": (50, 50),
+        "ListRetirableGrants": (50, 100),
+    }
+)
 
 # ScheduleKeyDeletion: the service model's 1..365 is looser than the service.
 DELETION_DAYS_LEAST: Final = 7

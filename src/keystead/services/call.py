@@ -266,14 +266,16 @@ class Call(Generic[R]):
 
     def page(
         self,
-        limit: int,
+        limit: int | None,
         marker: str | None,
         question: str,
         find: Callable[[Reader, str | None, int], Sequence[T]],
         name: Callable[[T], str],
     ) -> tuple[pages.Page[T], str | None]:
-        """One page of a list and the sealed marker of the next. ``find`` is given the last item shown and how many to
-        find."""
+        """One page of a list, as long as ``limits.PAGES`` lets this operation's be, and the sealed marker of the next.
+        ``find`` is given the last item shown and how many to find."""
+        default, most = limits.PAGES[self.row.name]
+        limit = min(limit or default, most)
         here = (self.row.name, self.caller.account, self.caller.region, question)
         after = None if marker is None else pages.decode(markers.open_marker(self._hierarchy, marker), *here)
         page = pages.cut(self.facts.read(lambda reader: find(reader, after, limit + 1)), limit)

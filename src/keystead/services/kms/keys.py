@@ -113,10 +113,9 @@ def create_key(call: Gate[CreateKeyRequest]) -> Change | Work:
         call.permit("kms:TagResource", request_tags=tags)
         check_tags(tags)
     region, account = call.caller.region, call.caller.account
-    if call.facts.read(lambda reader: reader.count_keys(account, region)) >= limits.KEYS_PER_REGION:
-        raise errors.limit_exceeded(
-            "The request was rejected because the limit for KMS keys in this account and Region was exceeded."
-        )
+    held = call.facts.read(lambda reader: reader.count_keys(account, region))
+    if held >= limits.KEYS_PER_REGION:
+        raise errors.too_many_keys(limits.KEYS_PER_REGION, held)
     policy = request.policy or document.default_key_policy(account)
     key = Key(
         account=account,
@@ -187,9 +186,7 @@ def list_keys(call: Call[ListKeysRequest]) -> ListKeysResponse:
         # There is no Resource Access Manager here, so that no account has keys that others share with it through that.
         return reader.key_ids(account, region, after, limit) if SELF in owners else []
 
-    page, marker = call.page(
-        call.request.limit or 100, call.request.marker, " ".join(owners), find, lambda key_id: key_id
-    )
+    page, marker = call.page(call.request.limit, call.request.marker, " ".join(owners), find, lambda key_id: key_id)
     return ListKeysResponse(
         keys=[KeyListEntry(key_id=key_id, key_arn=call.arn_of(key_id)) for key_id in page.items],
         next_marker=marker,

@@ -12,7 +12,7 @@ from keystead.domain.key import Alias, Key, KeyState
 from keystead.domain.managed import Predefined
 from keystead.domain.references import Reference
 from keystead.services import change
-from keystead.services.change import Change, Touch
+from keystead.services.change import Change, ServiceEvent, Touch
 from keystead.services.gate import Gate
 
 SPEC = "SYMMETRIC_DEFAULT"
@@ -47,6 +47,7 @@ def make(call: Gate[Any], named: Reference) -> tuple[Key, Change]:
             lambda transaction: transaction.put_alias(alias),
         ),
         (Touch(change.ALIAS, key.account, key.region, alias.name), change.touch(key)),
+        (ServiceEvent("CreateKey", key),),
     )
 
 

@@ -60,7 +60,7 @@ def list_key_policies(call: Call[ListKeyPoliciesRequest]) -> ListKeyPoliciesResp
     key = call.key(call.request.key_id)
     # There is never a second page, so a marker that is genuine for this list cannot exist.
     page, marker = call.page(
-        call.request.limit or 100, call.request.marker, key.key_id, lambda _reader, _after, _limit: [DEFAULT], str
+        call.request.limit, call.request.marker, key.key_id, lambda _reader, _after, _limit: [DEFAULT], str
     )
     return ListKeyPoliciesResponse(policy_names=list(page.items), truncated=page.truncated, next_marker=marker)
 

@@ -167,7 +167,7 @@ def list_key_rotations(call: Call[ListKeyRotationsRequest]) -> ListKeyRotationsR
         return [one for one in shown if after is None or one.version > int(after)][:limit]
 
     page, marker = call.page(
-        request.limit or 100,
+        request.limit,
         request.marker,
         f"{key.key_id} {request.include_key_material}",
         find,

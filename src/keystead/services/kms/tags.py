@@ -5,6 +5,7 @@ take effect with the answer, like every other change."""
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 from keystead import errors
@@ -34,8 +35,15 @@ def check_tags(tags: Tags) -> None:
         raise errors.tag("Duplicate tag keys")
     if any(name.lower().startswith("aws:") for name in names):
         raise errors.tag("Tags beginning with aws: are reserved")
+    if not all(_is_writable(name) and _is_writable(value) for name, value in tags):
+        raise errors.invalid_tag()
     if len(tags) > limits.TAGS_PER_KEY:
         raise errors.tag("Too many tags")
+
+
+def _is_writable(text: str) -> bool:
+    """AWS's tags hold letters, numbers and white space of any script, and a few signs."""
+    return all(letter in "_.:/=+-@" or unicodedata.category(letter)[0] in "LNZ" for letter in text)
 
 
 @operation("TagResource", keys=KeyTypes.ANY, states=States.EDIT, mutates=True, logged={"key_id": None, "tags": None})
@@ -68,7 +76,7 @@ def list_resource_tags(call: Call[ListResourceTagsRequest]) -> ListResourceTagsR
     key = call.key(call.request.key_id)
     in_order = sorted(key.tags)
     page, marker = call.page(
-        call.request.limit or 50,
+        call.request.limit,
         call.request.marker,
         key.key_id,
         lambda _reader, after, limit: [tag for tag in in_order if after is None or tag[0] > after][:limit],
