@@ -5,6 +5,7 @@ every refusal that they provoke against the same list."""
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 
 import pytest
@@ -166,6 +167,18 @@ def test_the_lists_of_exceptions_are_no_longer_than_they_must_be() -> None:
         assert operation not in KMS.rows or constructor in HOUSE.refusals(KMS.rows[operation])
     for operation, code in declared.BEYOND:
         assert code not in declared.MODEL.operations[operation].errors, f"the model declares {code} for {operation} now"
+
+
+def test_refusals_are_made_in_one_place() -> None:
+    none(
+        [
+            f"{module.at(node)} makes a refusal by itself: a constructor in errors.py is what tests and readers look for"
+            for module in server(ROOT)
+            if module.name != ERRORS
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Refusal"
+        ]
+    )
 
 
 def test_the_store_and_the_journal_know_no_refusals() -> None:
