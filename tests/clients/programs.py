@@ -9,12 +9,14 @@ program gives them.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,9 +29,11 @@ from tests.house.reading import ROOT
 AWS = ROOT / ".venv-clients" / "bin" / "aws"
 JAVASCRIPT = ROOT / "tests" / "clients" / "js"
 
+API = "2014-11-01"
+MODEL = Service.load("kms")
 BLOBS = frozenset(
     name
-    for operation in Service.load("kms").operations.values()
+    for operation in MODEL.operations.values()
     for shape in (operation.input, operation.output)
     for name, member in (shape.members.items() if shape is not None else ())
     if member.shape.kind == "blob"
@@ -79,13 +83,20 @@ class Program(ABC):
 
 
 class AwsCli(Program):
-    """``aws kms operation``: members as --cli-input-json, blobs from files."""
+    """``aws kms operation``: members as --cli-input-json, blobs from files.
+
+    Releases of the CLI come after the model. For an operation that the installed one does not know it is given the
+    pinned model, in the way that AWS documents for models of one's own (AWS_DATA_PATH)."""
 
     name = "aws-cli"
 
     def __enter__(self) -> Self:
         if not AWS.exists():
             pytest.skip("the AWS CLI is not installed")
+        [model] = AWS.parents[1].glob(f"lib/*/site-packages/**/botocore/data/kms/{API}/service-2.json*")
+        text = model.read_bytes()
+        known = json.loads(gzip.decompress(text) if model.suffix == ".gz" else text)["operations"]
+        self.unknown = MODEL.operations.keys() - known
         return self
 
     def _perform(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +105,10 @@ class AwsCli(Program):
             file = self.folder / f"blob-{number}"
             file.write_bytes(members.pop(name))
             options += [f"--{dashed(name)}", f"fileb://{file}"]
-        ended = self.run("kms", dashed(operation), "--cli-input-json", json.dumps(members), *options)
+        models = {"AWS_DATA_PATH": str(self._models())} if operation in self.unknown else {}
+        ended = self.run(
+            "kms", dashed(operation), "--cli-input-json", json.dumps(members), *options, environment=models
+        )
         if ended.returncode:
             refused = re.search(
                 r"An error occurred \((\w+)\) when calling the \w+ operation(?: \(.*?\))?: ?(.*)",
@@ -106,11 +120,20 @@ class AwsCli(Program):
         answer = json.loads(ended.stdout or "{}")
         return {name: base64.b64decode(value) if name in BLOBS else value for name, value in answer.items()}
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _models(self) -> Path:
+        folder = self.folder / "models"
+        place = folder / "kms" / API
+        if not place.exists():
+            place.mkdir(parents=True)
+            pinned = resources.files("keystead.model.pinned") / f"kms-{API}.json"
+            (place / "service-2.json").write_bytes(pinned.read_bytes())
+        return folder
+
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """The command as a user types it."""
         return subprocess.run(
             [str(AWS), *arguments],
-            env={**self.environment, "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1"},
+            env={**self.environment, "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1", **(environment or {})},
             capture_output=True,
             text=True,
             timeout=WAIT,
