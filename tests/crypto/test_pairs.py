@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -29,6 +30,8 @@ SPKI_BYTES = {
     "ML_KEM_768": 1184 + 22,
     "ML_KEM_1024": 1568 + 22,
 }
+# of private keys, as AWS was seen to give them
+PKCS8_BYTES = {"ECC_NIST_P256": 150, "ECC_SECG_P256K1": 144, "ECC_NIST_EDWARDS25519": 48}
 OFFERED = sorted(SPKI_BYTES.keys() & keyspecs.SPECS.keys())
 PLAINTEXT_MAX = 4096
 
@@ -50,9 +53,21 @@ def test_a_spec_that_no_pair_is_made_of_is_refused_by_name(spec: str) -> None:
         pairs.generate(spec, os.urandom)
 
 
+def test_a_spec_that_this_machine_lacks_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = replace(keyspecs.SPECS["ML_KEM_512"], lacking=lambda: "a package is missing")
+    monkeypatch.setattr(keyspecs, "SPECS", {**keyspecs.SPECS, "ML_KEM_512": lacking})
+    with pytest.raises(errors.Refusal, match=r"KeyPairSpec ML_KEM_512 is not offered.* a package is missing"):
+        pairs.offered("ML_KEM_512")
+
+
 def test_a_public_key_has_the_length_that_aws_gives(made: tuple[str, pairs.Pair]) -> None:
     spec, pair = made
     assert len(pair.public) == SPKI_BYTES[spec]
+
+
+def test_a_private_key_has_the_length_that_aws_gives_where_that_is_known(made: tuple[str, pairs.Pair]) -> None:
+    spec, pair = made
+    assert len(pair.private) == PKCS8_BYTES.get(spec, len(pair.private))
 
 
 def test_a_private_key_can_be_encrypted_under_a_symmetric_key(made: tuple[str, pairs.Pair]) -> None:

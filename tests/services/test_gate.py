@@ -325,6 +325,22 @@ _HARMLESS = frozenset(
 )
 
 
+def test_the_record_of_a_new_key_names_its_spec_by_both_names_whichever_was_used(play: Any) -> None:
+    async def story(office: Office) -> None:
+        for given in ({"KeySpec": "HMAC_256"}, {"CustomerMasterKeySpec": "HMAC_256"}):
+            await office.make_key(**given, KeyUsage="GENERATE_VERIFY_MAC", Origin="EXTERNAL")
+            assert office.journal.lines[-1]["requestParameters"] == {
+                "description": "",
+                "origin": "EXTERNAL",
+                "bypassPolicyLockoutSafetyCheck": False,
+                "keySpec": "HMAC_256",
+                "customerMasterKeySpec": "HMAC_256",
+                "keyUsage": "GENERATE_VERIFY_MAC",
+            }
+
+    play(story)
+
+
 def test_what_a_thread_refuses_is_recorded_with_its_code(play: Any) -> None:
     async def story(office: Office) -> None:
         key = await _key(office, "RSA_2048", "SIGN_VERIFY")

@@ -11,6 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+
 from keystead import errors
 from keystead.crypto import keyspecs
 from keystead.crypto.derivation import Random
@@ -44,8 +51,9 @@ class Pair:
 def offered(spec: str) -> keyspecs.KeySpec:
     """The key spec of pairs that can be made; any other is refused by name, with its reason."""
     row = keyspecs.SPECS.get(spec) if spec in PAIR_SPECS else None
-    if row is None:
-        raise errors.not_offered(f"KeyPairSpec {spec}", keyspecs.NOT_OFFERED_SPECS.get(spec))
+    reason = keyspecs.NOT_OFFERED_SPECS.get(spec) if row is None else row.lacking()
+    if row is None or reason is not None:
+        raise errors.not_offered(f"KeyPairSpec {spec}", reason)
     return row
 
 
@@ -55,4 +63,25 @@ def generate(spec: str, random: Random) -> Pair:
     if row.public is None:
         raise ValueError(f"{spec} has no public half")
     private = row.generate(random)
-    return Pair(row.public(private).der, private)
+    public = row.public(private).der
+    return Pair(public, _curve_named_twice(private, public) if row.family is keyspecs.Family.ECC else private)
+
+
+def _curve_named_twice(private: bytes, public: bytes) -> bytes:
+    """The private key of a curve as AWS was seen to give it: ECPrivateKey (RFC 5915 §3) with its optional
+    ``parameters``, which the library's PKCS#8 leaves out, since the AlgorithmIdentifier around it says the same."""
+    key = load_der_private_key(private, None)
+    inner = key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    # SubjectPublicKeyInfo begins with the same AlgorithmIdentifier, after a header of two bytes, or three for P-521.
+    start = 2 if public[1] < 0x80 else 3
+    algorithm = public[start : start + 2 + public[start + 1]]
+    return _tagged(0x30, _tagged(0x02, b"\0") + algorithm + _tagged(0x04, inner))
+
+
+def _tagged(tag: int, content: bytes) -> bytes:
+    """DER: tag, length, content (X.690 §8.1)."""
+    size = len(content)
+    length = (
+        bytes([size]) if size < 0x80 else bytes([0x81, size]) if size < 0x100 else b"\x82" + size.to_bytes(2, "big")
+    )
+    return bytes([tag]) + length + content

@@ -29,7 +29,8 @@ class Row:
     unless the function names another; ``also`` are those others. ``aliases``: KeyId may be an alias name or ARN.
     ``cross_account``: the key may belong to another account. ``mutates``: the function always returns a `Change`.
     ``read_only`` is CloudTrail's readOnly. ``logged`` are the request members that CloudTrail's requestParameters
-    show, by attribute name, with the value that stands for an absent member (None leaves it out). ``withheld`` are
+    show, by attribute name, with the value that stands for an absent member (None leaves it out); ``computed`` are those
+    whose value takes more than one member to tell. ``withheld`` are
     members of the pinned model that this version does not offer: a request that carries one is refused by name."""
 
     name: str
@@ -43,6 +44,7 @@ class Row:
     mutates: bool
     read_only: bool
     logged: tuple[tuple[str, str, Any], ...]
+    computed: tuple[tuple[str, Callable[[Any], Any]], ...]
     withheld: tuple[str, ...]
     answer_logged: bool
 
@@ -56,6 +58,8 @@ class Row:
                 value = default
             if value is not None:
                 shown[name] = value
+        for name, value_of in self.computed:
+            shown[name] = value_of(request)
         return shown or None
 
 
@@ -70,12 +74,14 @@ def operation(
     cross_account: bool = False,
     mutates: bool = False,
     logged: Mapping[str, Any] | None = None,
+    computed: Mapping[str, Callable[[Any], Any]] | None = None,
     withheld: Iterable[str] = (),
     answer_logged: bool = False,
 ) -> Callable[[Function], Row]:
     """Make the row of the operation whose function follows.
 
-    ``logged`` maps request attributes (snake case) to what is shown when they are absent. ``answer_logged``:
+    ``logged`` maps request attributes (snake case) to what is shown when they are absent, ``computed`` maps them to
+    functions of the request. ``answer_logged``:
     CloudTrail shows the answer as responseElements. A mutation is not read-only, everything else is (cloudtrail.md
     §3)."""
 
@@ -92,6 +98,7 @@ def operation(
             mutates=mutates,
             read_only=not mutates,
             logged=tuple((attribute, camel(attribute), default) for attribute, default in (logged or {}).items()),
+            computed=tuple((camel(attribute), function) for attribute, function in (computed or {}).items()),
             withheld=tuple(withheld),
             answer_logged=answer_logged,
         )

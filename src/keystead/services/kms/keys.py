@@ -76,6 +76,11 @@ def algorithms(key: Key, usage: str) -> list[str] | None:
     return list(keyspecs.SPECS[key.spec].algorithms[usage]) if key.usage == usage else None
 
 
+def _key_spec(request: CreateKeyRequest) -> str:
+    """The spec by either of its names."""
+    return request.key_spec or request.customer_master_key_spec or SYMMETRIC_DEFAULT
+
+
 @operation(
     "CreateKey",
     keys=KeyTypes.NONE,
@@ -84,14 +89,13 @@ def algorithms(key: Key, usage: str) -> list[str] | None:
     logged={
         "description": "",
         "key_usage": "ENCRYPT_DECRYPT",
-        "customer_master_key_spec": "SYMMETRIC_DEFAULT",
-        "key_spec": "SYMMETRIC_DEFAULT",
         "origin": "AWS_KMS",
         "bypass_policy_lockout_safety_check": False,
         "policy": None,
         "tags": None,
         "multi_region": None,
     },
+    computed={"customer_master_key_spec": _key_spec, "key_spec": _key_spec},
     withheld=("custom_key_store_id", "xks_key_id", "multi_region"),
     answer_logged=True,
 )
@@ -154,7 +158,7 @@ def _spec_usage_and_origin(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec,
     origin = request.origin or AWS_KMS
     if origin not in {AWS_KMS, EXTERNAL}:
         raise errors.not_offered(f"Origin {origin}")
-    spec = keyspecs.offered(request.key_spec or request.customer_master_key_spec or SYMMETRIC_DEFAULT)
+    spec = keyspecs.offered(_key_spec(request))
     usage = request.key_usage or spec.default_usage
     if usage is None:
         raise errors.validation(
