@@ -248,8 +248,10 @@ def events(directory: Path) -> list[str]:
 
 def kill(opened: Journal) -> None:
     """End a journal as kill -9 does between two batches: no last line, nobody told."""
-    opened._letters.put(None)
-    opened._letters.ring()
+    with opened._lock:
+        opened._open.clear()
+        opened._closed = True
+    opened._bell.put(None)
     opened._thread.join()
     opened._file.close()
 

@@ -17,8 +17,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -50,45 +48,27 @@ Report = Callable[[str, BaseException | None], None]
 SEGMENT_BYTES = 64 << 20
 SEGMENT_SECONDS = 24 * 3600.0
 
-# chain the line belongs to · line · record and whom to tell, both None for lines of our own
-_Entry = tuple[Chain, bytes, bytes | None, Done | None]
-
 # A line is a sequence number, a MAC and the record.
 MAX_RECORD = MAX_LINE - 100
 
 
-class _Letterbox:
-    """Entries from the loop's thread to the writer's, in order, and the bell that tells of them.
+class _Batch:
+    """Lines of one chain that go out together. ``dones`` are to be told of the records among them, in their order.
 
-    The bell is rung once for each turn of the loop, when all that the turn has brought is in. Acknowledgements are given
-    by the loop, so a sync that began in the middle of a turn could not be told of before its end anyway: it would only
-    split one sync into several and have two threads contend for the interpreter.
+    The loop's thread adds to it and the writer's takes it whole, so that a record costs the writer next to nothing.
     """
 
-    def __init__(self) -> None:
-        self._entries: deque[_Entry | None] = deque()
-        self._bell: SimpleQueue[None] = SimpleQueue()
+    __slots__ = ("chain", "dones", "lines")
 
-    def put(self, entry: _Entry | None) -> None:
-        self._entries.append(entry)
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.lines: list[bytes] = []
+        self.dones: list[Done] = []
 
-    def ring(self) -> None:
-        self._bell.put(None)
-
-    def wait(self, patience: float | None) -> list[_Entry | None]:
-        """All that is in when the bell rings; nothing after ``patience`` seconds without one."""
-        while True:
-            try:
-                self._bell.get(timeout=patience)
-            except Empty:
-                return self.empty()
-            entries = self.empty()
-            if entries:
-                return entries
-
-    def empty(self) -> list[_Entry | None]:
-        """All that is in now."""
-        return [self._entries.popleft() for _ in range(len(self._entries))]
+    def records(self) -> list[tuple[bytes, Done]]:
+        """The records with whom to tell, without the lines of our own."""
+        texts = [line.split(b" ", 2)[2][:-1] for line in self.lines]
+        return list(zip([text for text in texts if not text.startswith(RESERVED)], self.dones, strict=True))
 
 
 class JournalUnavailable(Exception):
@@ -139,10 +119,11 @@ class Journal:
         self._turned = turned
         self._io = io or Io()
         self._lock = Lock()
-        self._letters = _Letterbox()
+        self._open: list[_Batch] = []  # what the writer has not taken yet
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._ringing = False
         self._finished: deque[tuple[list[Done], BaseException | None]] = deque()
-        self._owed: deque[Done] = deque()
+        self._taken: deque[_Batch] = deque()  # by the writer, and nobody told so far
         self._refusal: JournalUnavailable | None = None
         self._turn_due = False
         self._closed = False
@@ -181,11 +162,12 @@ class Journal:
             if self._refusal is None:
                 if self._turn_due:
                     self._turn()
-                chain = self._chain
+                batch = self._batch(self._chain)
                 if self._note is not None:
-                    self._letters.put((chain, chain.extend(encode(Note(link(self._note)))), None, None))
+                    batch.lines.append(batch.chain.extend(encode(Note(link(self._note)))))
                     self._note = None
-                self._letters.put((chain, chain.extend(record), record, done))
+                batch.lines.append(batch.chain.extend(record))
+                batch.dones.append(done)
                 if not self._ringing:
                     self._ringing = True
                     self._loop.call_soon(self._ring)
@@ -194,17 +176,26 @@ class Journal:
         self._finished.append(([done], refusal))
         self._loop.call_soon(self._deliver)
 
+    def _batch(self, chain: Chain) -> _Batch:
+        """The batch that a line of ``chain`` belongs into."""
+        if not self._open or self._open[-1].chain is not chain:
+            self._open.append(_Batch(chain))
+        return self._open[-1]
+
     def _ring(self) -> None:
+        """Once for each turn of the loop, when all that the turn has brought is in. Acknowledgements are given by the
+        loop, so a sync that began in the middle of a turn could not be told of before its end anyway: it would only split
+        one sync into several and have two threads contend for the interpreter."""
         self._ringing = False
-        self._letters.ring()
+        self._bell.put(None)
 
     def _turn(self) -> None:
         """End the segment and go on in a new one, whose header names the last line of the old."""
         chain = self._fresh()  # first, since it may raise: nothing may follow an end line
         self._turn_due = False
         old = self._chain
-        self._letters.put((old, old.extend(encode(End())), None, None))
-        self._letters.put((chain, self._header(chain, link(old.head)), None, None))
+        self._batch(old).lines.append(old.extend(encode(End())))
+        self._batch(chain).lines.append(self._header(chain, link(old.head)))
         self._chain = chain
 
     def _deliver(self) -> None:
@@ -225,10 +216,9 @@ class Journal:
                 return
             self._closed = True
             if self._refusal is None and self._chain.sequence > 0:
-                self._letters.put((self._chain, self._chain.extend(encode(End())), None, None))
+                self._batch(self._chain).lines.append(self._chain.extend(encode(End())))
             self._refusal = JournalUnavailable("the journal is closed")
-            self._letters.put(None)
-            self._letters.ring()
+        self._bell.put(None)
         self._thread.join()
         self._deliver()
 
@@ -241,10 +231,10 @@ class Journal:
 
     def _run(self) -> None:
         while not self._stop:
-            entries = self._take(self._probe_interval if self._refusal is not None else None)
+            self._take(self._probe_interval if self._refusal is not None else None)
             try:
-                if entries:
-                    self._commit(entries)
+                if self._taken:
+                    self._commit()
                 elif not self._stop:
                     self._probe()
             except Exception as error:
@@ -257,44 +247,48 @@ class Journal:
             with suppress(OSError):  # a segment without a record tells nothing, and nothing refers to it
                 self._io.unlink(self._file.path)
 
-    def _take(self, patience: float | None) -> list[_Entry]:
-        """All that wait; blocks until something does, or for ``patience`` seconds."""
-        return self._owe(self._letters.wait(patience))
+    def _take(self, patience: float | None) -> None:
+        """Take all that wait; blocks until something does, or for ``patience`` seconds."""
+        rung = True
+        while rung and not (self._taken or self._stop):
+            try:
+                self._bell.get(timeout=patience)
+            except Empty:
+                rung = False
+            with self._lock:
+                self._take_open()
 
-    def _owe(self, taken: list[_Entry | None]) -> list[_Entry]:
-        """Remember who must be told of what was taken from the queue, and whether that was the end of it."""
-        entries = [entry for entry in taken if entry is not None]
-        self._stop = self._stop or len(entries) < len(taken)
-        self._owed.extend([entry[3] for entry in entries if entry[3] is not None])
-        return entries
+    def _take_open(self) -> None:
+        """Take what is there, under the lock, and see whether that was the end of it."""
+        self._taken.extend(self._open)
+        self._open = []
+        self._stop = self._closed
 
-    def _commit(self, entries: list[_Entry]) -> None:
-        durable = 0
+    def _commit(self) -> None:
+        """Make all that was taken durable. There is more than one batch only where a segment ended."""
         try:
-            # Entries of one chain are neighbours; there is more than one chain only where a segment ended.
-            for chain, group in groupby(entries, key=itemgetter(0)):
-                mine = list(group)
-                self._write(chain, mine)
-                durable += len(mine)
+            while self._taken:
+                self._write(self._taken[0])
         except OSError as error:
-            self._recover([entry for entry in entries[durable:] if entry[2] is not None], error)
+            self._recover(error)
 
-    def _write(self, chain: Chain, entries: list[_Entry]) -> None:
-        """Make ``entries`` durable in the segment of ``chain``, which is opened if it is the next one, and tell who
-        waited."""
+    def _write(self, batch: _Batch) -> None:
+        """Make ``batch``, the first that was taken, durable in the segment of its chain, which is opened if it is the next
+        one, and tell who waited."""
+        chain, lines = batch.chain, batch.lines
         if chain is not self._written:
             path = self._directories[0] / file_name(SEGMENT, chain.name)
-            self._enter(AppendFile.create(self._io, path, entries[0][1]), chain, entries[0][1])
-            entries = entries[1:]
-        if not entries:
-            return
-        data = b"".join([entry[1] for entry in entries])
-        self._file.append(data)
-        self._durable = _head(chain.name, entries[-1][1], self._durable.size + len(data))
-        # Before anybody is told: a worker that dies now must not have answered what its slot does not cover.
-        self._heads.publish(self._worker, self._durable)
-        self._look_around(chain)
-        self._tell([self._owed.popleft() for entry in entries if entry[3] is not None], None)
+            self._enter(AppendFile.create(self._io, path, lines[0]), chain, lines[0])
+            lines = lines[1:]
+        if lines:
+            data = b"".join(lines)
+            self._file.append(data)
+            self._durable = _head(chain.name, lines[-1], self._durable.size + len(data))
+            # Before anybody is told: a worker that dies now must not have answered what its slot does not cover.
+            self._heads.publish(self._worker, self._durable)
+            self._look_around(chain)
+        self._taken.popleft()
+        self._tell(batch.dones, None)
 
     def _enter(self, file: AppendFile, chain: Chain, header: bytes) -> None:
         self._file.close()
@@ -318,22 +312,27 @@ class Journal:
 
     # --- failure ------------------------------------------------------------------------------------------------------
 
-    def _recover(self, entries: list[_Entry], error: OSError) -> None:
+    def _recover(self, error: OSError) -> None:
         """Go on in a new segment, in the first directory that takes one; what waits is chained anew, in its order."""
         self._tell_operator("a segment of the audit journal failed", error)
-        if self._closed and not entries:
+        if self._closed and not any(batch.dones for batch in self._taken):
+            self._taken.clear()
             return
         for directory in self._directories:
             try:
                 chain = self._create(directory)
                 with self._lock:
-                    entries += [entry for entry in self._owe(self._letters.empty()) if entry[2] is not None]
-                    entries = [(chain, chain.extend(record), record, done) for _, _, record, done in entries if record]
+                    self._take_open()
+                    again = _Batch(chain)
+                    for record, done in [pair for batch in self._taken for pair in batch.records()]:
+                        again.lines.append(chain.extend(record))
+                        again.dones.append(done)
+                    self._taken = deque([again])
                     self._chain = chain
                     self._turn_due = False
-                self._write(chain, entries)
-            except OSError as again:
-                error = again
+                self._write(again)
+            except OSError as failed:
+                error = failed
                 self._tell_operator(f"no audit journal in {directory}", error)
             else:
                 return
@@ -361,10 +360,10 @@ class Journal:
         refusal = JournalUnavailable(f"the audit journal cannot be written: {error}")
         refusal.__cause__ = error
         with self._lock:
-            self._owe(self._letters.empty())
+            self._take_open()
             self._refusal = refusal
-        owed = list(self._owed)
-        self._owed.clear()
+        owed = [done for batch in self._taken for done in batch.dones]
+        self._taken.clear()
         self._tell(owed, refusal)
         self._tell_operator("the audit journal refuses records", error)
 
