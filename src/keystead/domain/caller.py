@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -45,8 +46,8 @@ class Principal:
 class Credential:
     """An access key: what verifies a signature, and whom it proves.
 
-    ``signing_keys`` caches the derived SigV4 keys by (date, region, service); it lives and dies with the credential,
-    so a changed or deleted access key takes its derived keys along."""
+    ``signing_keys`` caches what the signature check derives of the secret, by (date, region, service); it lives and dies
+    with the credential, so a changed or deleted access key takes its derived keys along."""
 
     access_key_id: str
     secret: bytes = field(repr=False)
@@ -54,7 +55,7 @@ class Credential:
     active: bool = True
     session_token: str | None = field(default=None, repr=False)
     expires: float | None = None
-    signing_keys: dict[tuple[str, str, str], bytes] = field(default_factory=dict, repr=False, compare=False)
+    signing_keys: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from keystead import errors
 from keystead.domain.caller import Caller, Credential, Principal, PrincipalKind
 from keystead.http.canonical import (
@@ -124,9 +127,9 @@ def verify(
     )
     hashed = sha256(canonical or b"").hexdigest()
     to_sign = f"{ALGORITHM}\n{claim.date}\n{date}/{region}/{service}/{TERMINATOR}\n{hashed}"
-    key = _signing_key(_NOBODY if found is None else found, date, region, service)
-    signature = hmac.digest(key, to_sign.encode("ascii"), "sha256").hex()
-    matches = hmac.compare_digest(signature.encode("ascii"), claim.signature)
+    mac = _keyed(_NOBODY if found is None else found, date, region, service).copy()
+    mac.update(to_sign.encode("ascii"))
+    matches = hmac.compare_digest(mac.finalize().hex().encode("ascii"), claim.signature)
     if found is None:  # 6
         raise errors.unrecognized_client()
     if not matches or canonical is None:  # 7
@@ -233,17 +236,18 @@ def _check_session(credential: Credential, token: bytes | None, now: float) -> N
         raise errors.expired_token()
 
 
-def _signing_key(credential: Credential, date: str, region: str, service: str) -> bytes:
-    keys = credential.signing_keys
-    key = keys.get((date, region, service))
-    if key is None:
+def _keyed(credential: Credential, date: str, region: str, service: str) -> HMAC:
+    """HMAC-SHA-256 under the signing key, to be copied: the copy takes a third of the time that keying takes."""
+    kept = credential.signing_keys
+    keyed: HMAC | None = kept.get((date, region, service))
+    if keyed is None:
         key = b"AWS4" + credential.secret
         for part in (date, region, service, TERMINATOR):
             key = hmac.digest(key, part.encode(), "sha256")
-        while len(keys) >= MOST_SIGNING_KEYS:
-            del keys[next(iter(keys))]  # the oldest
-        keys[date, region, service] = key
-    return key
+        while len(kept) >= MOST_SIGNING_KEYS:
+            del kept[next(iter(kept))]  # the oldest
+        keyed = kept[date, region, service] = HMAC(key, SHA256())
+    return keyed
 
 
 def _clock(moment: float) -> str:

@@ -43,19 +43,22 @@ def account_id(random: Random) -> str:
 class RequestIds:
     """UUIDs of version 4, drawn for many requests at once: one system call for 256 ids instead of one each."""
 
-    __slots__ = ("_at", "_drawn", "_random")
+    __slots__ = ("_drawn", "_random")
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._drawn = ""
-        self._at = 0
+        self._drawn: list[str] = []
 
     def __call__(self) -> str:
-        at = self._at
-        if at >= len(self._drawn):
-            self._drawn, at = self._random(16 * _BUFFERED).hex(), 0
-        self._at = at + 32
-        text = self._drawn[at : at + 32]
-        # RFC 9562 §5.4: the version in the 13th digit, the variant in the two upper bits of the 17th.
-        variant = "89ab"[int(text[16], 16) & 3]
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+        try:
+            return self._drawn.pop()
+        except IndexError:
+            digits = self._random(16 * _BUFFERED).hex()
+            self._drawn = [_uuid(digits[at : at + 32]) for at in range(0, len(digits), 32)]
+            return self._drawn.pop()
+
+
+def _uuid(digits: str) -> str:
+    """RFC 9562 §5.4: the version in the 13th digit, the variant in the two upper bits of the 17th."""
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
