@@ -197,13 +197,26 @@ def test_reading_pauses_until_all_is_handed_over() -> None:
 def test_what_comes_while_a_turn_is_due_waits_for_it_and_pauses_reading() -> None:
     later = Later()
     line = Line(later)
-    line.send(GET)
+    line.send(GET * 2)
     later.answer(0)
     line.protocol.data_received(TINY)
-    assert len(later.asked) == 1
+    assert len(later.asked) == 2
     assert not line.transport.reading
     one_turn(line.world)
+    assert len(later.asked) == 2 + LIMITS.requests_per_turn
+
+
+def test_what_comes_after_a_lone_answer_has_one_turns_share_and_no_more() -> None:
+    later = Later()
+    line = Line(later)
+    line.send(GET)
+    later.answer(0)
+    for _ in range(3):  # libuv reads a socket again and again in one turn
+        line.protocol.data_received(TINY)
     assert len(later.asked) == 1 + LIMITS.requests_per_turn
+    assert not line.transport.reading
+    one_turn(line.world)
+    assert len(later.asked) == 1 + 2 * LIMITS.requests_per_turn
 
 
 def test_one_request_at_a_time_costs_no_turn_and_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,10 @@ class Protocol(asyncio.Protocol):
             return
         if self._held is None and len(data) <= _SLICE and not reader.requests:
             reader.feed(data)
+            if len(reader.requests) == 1 and not self._replies and self._undisturbed():
+                self.read_by = inf
+                self._hand_over(reader.requests)
+                return
         else:
             self._held = memoryview(data if self._held is None else bytes(self._held) + data)
         if self._turn:
@@ -192,10 +196,16 @@ class Protocol(asyncio.Protocol):
     # --- from Reply and Connections -----------------------------------------------------------------------------------
 
     def answered(self, reply: Reply) -> None:
-        """``reply`` was sent. All that is ready by the end of this turn of the loop is written together."""
-        if not self._advancing and not self._turn and self._replies[0] is reply:
-            self._turn = True
-            self._loop.call_soon(self._take_turn)
+        """``reply`` was sent. All that is ready by the end of this turn of the loop is written together; where there is only
+        one request at a time, as almost always, that is now."""
+        if self._advancing or self._turn or self._replies[0] is not reply:
+            return
+        if len(self._replies) == 1 and not reply.flags and not self._reader.requests and self._undisturbed():
+            self._replies.popleft()
+            self._write([reply.render(self._connections.date, b"")])
+            self._read_on()
+        else:
+            self._await_turn()
 
     def expire(self, now: float) -> None:
         """``read_by`` or ``write_by`` has come."""
@@ -236,6 +246,21 @@ class Protocol(asyncio.Protocol):
             self._transport.abort()
 
     # --- the way of a request -----------------------------------------------------------------------------------------
+
+    def _undisturbed(self) -> bool:
+        """Nothing but whole requests and their answers is on the way, and the connection goes on: what `_advance` would
+        find out with more work."""
+        reader = self._reader
+        return reader.phase == IDLE and not (
+            reader.ended
+            or self._held is not None
+            or self._turn
+            or self._advancing
+            or self._stuffed
+            or self._draining
+            or self._eof
+            or self._finished
+        )
 
     def _await_turn(self) -> None:
         """There is more to do now than one turn allows."""
