@@ -80,16 +80,14 @@ class Bench:
 
     async def answer(self, raw: bytes) -> bytes:
         """One request through everything, for setting up."""
+        written: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         transport = Transport()
-        got: list[bytes] = []
-        transport.write = got.append  # type: ignore[method-assign]
+        transport.write = written.set_result  # type: ignore[method-assign]
         protocol = self.connections.protocol()
         protocol.connection_made(transport)
         protocol.data_received(raw)
-        while not got:
-            await asyncio.sleep(0.001)
+        head, _, body = (await written).partition(b"\r\n\r\n")
         protocol.connection_lost(None)
-        head, _, body = b"".join(got).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), (head, body)
         return body
 

@@ -19,6 +19,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from keystead.audit.chain import instant
 from keystead.audit.shape import (
+    MAX_ADDITIONAL,
     MAX_TEXT,
     MAX_USER_AGENT,
     Event,
@@ -33,6 +34,7 @@ from keystead.audit.shape import (
     raw,
     short,
     spelled,
+    strict,
 )
 from keystead.domain.arn import parse
 from keystead.domain.caller import Caller, PrincipalKind
@@ -114,6 +116,105 @@ def event(
             tls_details=_tls(tls, host) if tls is not None and via is None else UNSET,
         )
     )
+
+
+def plain(
+    *,
+    event_source: str,
+    event_name: str,
+    caller: Caller,
+    now: float,
+    source: str,
+    user_agent: str | None,
+    host: str | None,
+    tls: tuple[str, str] | None,
+    request_id: str,
+    event_id: str,
+    read_only: bool,
+    request_parameters: Mapping[str, Any] | None,
+    resources: Sequence[tuple[str, str, str]] = (),
+    key_material_id: str | None = None,
+) -> bytes:
+    """`event` of a call that succeeded and whose answer is not shown: the same bytes, in a third of the time.
+
+    All but time, parameters and ids is the same from call to call, and is encoded once. The ids are our own, of characters
+    that JSON shows as they are.
+    """
+    if caller.via is None:
+        who = caller.principal
+        start, time, ids, id_, end = _form(
+            who.kind, who.unique_id, who.arn, who.account, caller.access_key_id, who.name, who.role_arn,
+            event_source, event_name, caller.region, source, user_agent, host, tls, read_only, tuple(resources), key_material_id,
+        )  # fmt: skip
+        shown = strict(parameters(request_parameters))
+        line = b'%b"%b"%b%b%b"%b"%b"%b"%b' % (
+            start, instant(now).encode(), time, shown, ids, request_id.encode(), id_, event_id.encode(), end,
+        )  # fmt: skip
+        if len(line) <= MAX_ADDITIONAL:
+            return line
+    return event(
+        event_source=event_source,
+        event_name=event_name,
+        caller=caller,
+        now=now,
+        source=source,
+        user_agent=user_agent,
+        host=host,
+        tls=tls,
+        request_id=request_id,
+        event_id=event_id,
+        read_only=read_only,
+        request_parameters=request_parameters,
+        resources=resources,
+        key_material_id=key_material_id,
+    )
+
+
+# Stands where a part goes that differs from call to call. JSON text never holds this byte.
+_HOLE: Final = msgspec.Raw(b"\0")
+
+
+@lru_cache(maxsize=4096)
+def _form(
+    kind: PrincipalKind,
+    unique_id: str,
+    arn: str,
+    account: str,
+    access_key_id: str,
+    name: str | None,
+    role_arn: str | None,
+    event_source: str,
+    event_name: str,
+    region: str,
+    source: str,
+    user_agent: str | None,
+    host: str | None,
+    tls: tuple[str, str] | None,
+    read_only: bool,
+    resources: tuple[tuple[str, str, str], ...],
+    key_material_id: str | None,
+) -> list[bytes]:
+    """What stands before, between and after time, parameters, request id and event id."""
+    return strict(
+        Event(
+            user_identity=_identity(kind, unique_id, arn, account, access_key_id, name, role_arn, None, None),
+            event_time=_HOLE,
+            event_source=event_source,
+            event_name=event_name,
+            aws_region=region,
+            source_ip_address=source,
+            user_agent=short(user_agent, MAX_USER_AGENT) if user_agent else UNSET,
+            request_parameters=_HOLE,
+            response_elements=None,
+            additional_event_data=UNSET if key_material_id is None else {"keyMaterialId": key_material_id},
+            request_id=_HOLE,
+            event_id=_HOLE,
+            read_only=read_only,
+            resources=_resources(resources) if resources else UNSET,
+            recipient_account_id=account,
+            tls_details=_tls(tls, host) if tls is not None else UNSET,
+        )
+    ).split(b"\0")
 
 
 def service_event(

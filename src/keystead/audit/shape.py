@@ -88,7 +88,7 @@ class Event(Struct, frozen=True, kw_only=True, rename=_spell):
 
     event_version: str = "1.11"
     user_identity: msgspec.Raw
-    event_time: str
+    event_time: str | msgspec.Raw
     event_source: str
     event_name: str
     aws_region: str
@@ -96,11 +96,11 @@ class Event(Struct, frozen=True, kw_only=True, rename=_spell):
     user_agent: str | UnsetType = UNSET
     error_code: str | UnsetType = UNSET
     error_message: str | UnsetType = UNSET
-    request_parameters: Mapping[str, Any] | None
+    request_parameters: Mapping[str, Any] | msgspec.Raw | None
     response_elements: Mapping[str, Any] | None
     additional_event_data: Mapping[str, Any] | UnsetType = UNSET
-    request_id: str | UnsetType = UNSET
-    event_id: str
+    request_id: str | msgspec.Raw | UnsetType = UNSET
+    event_id: str | msgspec.Raw
     read_only: bool
     resources: msgspec.Raw | UnsetType = UNSET
     event_type: str = "AwsApiCall"

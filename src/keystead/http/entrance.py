@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from keystead import errors
@@ -41,7 +42,7 @@ _COMMON: Final = (
     b"Expires: 0\r\nPragma: no-cache\r\n"
 )
 _PLAIN: Final = b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
-_USER_AGENT_LENGTH: Final = 1_024
+_TEXT_LENGTH: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,9 @@ class Entrance:
         wire = Wire(
             request_id=request_id,
             source=request.peer,
-            user_agent=_text(named.get(b"user-agent", b"")[:_USER_AGENT_LENGTH]),
+            user_agent=_text(named.get(b"user-agent", b"")),
             host=_text(named.get(b"host", b"")),
-            tls_version=None if request.tls is None else request.tls.version,
-            tls_cipher=None if request.tls is None else request.tls.cipher,
+            tls=None if request.tls is None else (request.tls.version, request.tls.cipher),
         )
 
         def reply(status: int, body: bytes) -> None:
@@ -150,9 +150,11 @@ class Entrance:
         )
 
 
+@lru_cache(maxsize=1024)
 def _text(value: bytes) -> str:
-    return value.strip().decode("latin-1")
+    """A header's value as text. Clients send the same few again and again."""
+    return value[:_TEXT_LENGTH].strip().decode("latin-1")
 
 
 def _head(request_id: str) -> bytes:
-    return b"x-amzn-RequestId: " + request_id.encode("ascii") + b"\r\n" + _COMMON
+    return b"x-amzn-RequestId: %b\r\n%b" % (request_id.encode("ascii"), _COMMON)

@@ -224,7 +224,7 @@ class Call(Generic[R]):
             now=self.now,
             source_ip=self.wire.source,
             user_agent=self.wire.user_agent,
-            secure_transport=self.wire.tls_version is not None,
+            secure_transport=self.wire.tls is not None,
             requested_region=self.caller.region,
             key=None if loaded is None else loaded.key,
             aliases=None if loaded is None else loaded.aliases,

@@ -217,13 +217,33 @@ class Dispatch:
         self._journal.append(line, partial(self._durable, arrival, refusal.status, render_refusal(refusal)))
 
     def _record(self, arrival: Arrival, row: Row, call: Gate[Any], answer: Any, event_id: str) -> bytes:
-        return self._event(
-            arrival,
-            event_id,
-            request_parameters=row.parameters(call.request),
-            response_elements=answer if row.answer_logged else None,
+        shown = row.parameters(call.request)
+        material_id = call.material_id if row.states is States.CRYPTOGRAPHIC else None
+        if row.answer_logged:
+            return self._event(
+                arrival,
+                event_id,
+                request_parameters=shown,
+                response_elements=answer,
+                resources=call.resources,
+                key_material_id=material_id,
+            )
+        wire = arrival.wire
+        return record.plain(
+            event_source=self._service.event_source,
+            event_name=row.name,
+            caller=arrival.caller,
+            now=arrival.now,
+            source=wire.source,
+            user_agent=wire.user_agent,
+            host=wire.host,
+            tls=wire.tls,
+            request_id=wire.request_id,
+            event_id=event_id,
+            read_only=row.read_only,
+            request_parameters=shown,
             resources=call.resources,
-            key_material_id=call.material_id if row.states is States.CRYPTOGRAPHIC else None,
+            key_material_id=material_id,
         )
 
     def _event(self, arrival: Arrival, event_id: str, **what: Any) -> bytes:
@@ -236,7 +256,7 @@ class Dispatch:
             source=wire.source,
             user_agent=wire.user_agent,
             host=wire.host,
-            tls=None if wire.tls_version is None else (wire.tls_version, wire.tls_cipher or ""),
+            tls=wire.tls,
             request_id=wire.request_id,
             event_id=event_id,
             read_only=is_read_only(arrival),

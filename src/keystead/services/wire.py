@@ -6,11 +6,11 @@ import msgspec
 
 
 class Wire(msgspec.Struct, frozen=True):
-    """What is known of the request besides caller and body: for conditions and for the audit record."""
+    """What is known of the request besides caller and body: for conditions and for the audit record. ``tls`` is version and
+    cipher of a connection with TLS."""
 
     request_id: str
     source: str
     user_agent: str
     host: str
-    tls_version: str | None = None
-    tls_cipher: str | None = None
+    tls: tuple[str, str] | None = None
