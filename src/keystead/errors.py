@@ -138,6 +138,16 @@ def invalid_arn(message: str) -> Refusal:
     return Refusal("InvalidArnException", message)
 
 
+def replica_exists(key_arn: str) -> Refusal:
+    """AWS's sentence is not known."""
+    return Refusal("AlreadyExistsException", f"{key_arn} already exists.")
+
+
+def region_not_served(region: str) -> Refusal:
+    """AWS's sentence is not known."""
+    return validation(f"The Region {region} is not one that this service is available in.")
+
+
 def aliases_not_supported() -> Refusal:
     return invalid_arn("Key Aliases are not supported for this operation.")
 

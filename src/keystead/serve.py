@@ -177,7 +177,11 @@ class Worker:
                 shared.heads, hierarchy, remembered, lost, clock, random, self._committer.afterwards
             )
         self._snapshot = snapshot = Snapshot(
-            self._store, shared.epochs, partial(founding.open_access_key, hierarchy), keys=config.cached_keys
+            self._store,
+            shared.epochs,
+            partial(founding.open_access_key, hierarchy),
+            keys=config.cached_keys,
+            regions=frozenset(config.regions),
         )
         # What the worker before in this place committed and did not publish; the supervisor may have failed to.
         self._committer.published(snapshot.epoch)

@@ -240,6 +240,26 @@ def secrets_to_a_public_key(program: Program) -> None:
         program.call("Decrypt", KeyId=key, CiphertextBlob=sealed[::-1], **algorithm)
 
 
+def a_key_in_two_regions(program: Program) -> None:
+    key = a_key(program, MultiRegion=True)
+    here, there = key["MultiRegionConfiguration"]["PrimaryKey"]["Region"], "eu-central-1"
+    made = program.call("ReplicateKey", KeyId=key["KeyId"], ReplicaRegion=there, Description="copy")
+    replica = made["ReplicaKeyMetadata"]
+    assert (replica["KeyId"], replica["KeyState"]) == (key["KeyId"], "Creating")
+    with refused("AlreadyExistsException"):
+        program.call("ReplicateKey", KeyId=key["KeyId"], ReplicaRegion=there)
+
+    program.call("UpdatePrimaryRegion", KeyId=key["KeyId"], PrimaryRegion=there)
+    moved = program.call("DescribeKey", KeyId=key["KeyId"])["KeyMetadata"]["MultiRegionConfiguration"]
+    assert moved == {
+        "MultiRegionKeyType": "REPLICA",
+        "PrimaryKey": {"Arn": replica["Arn"], "Region": there},
+        "ReplicaKeys": [{"Arn": key["Arn"], "Region": here}],
+    }
+    with refused("UnsupportedOperationException"):
+        program.call("ReplicateKey", KeyId=key["KeyId"], ReplicaRegion="eu-west-1")
+
+
 def refusals(program: Program) -> None:
     with refused("NotFoundException"):
         program.call("DescribeKey", KeyId="00000000-0000-0000-0000-000000000000")
@@ -269,5 +289,6 @@ CALLS: dict[Journey, frozenset[str]] = {
     agreement: frozenset({"DeriveSharedSecret"}),
     encapsulation: frozenset("Encapsulate Decapsulate".split()),
     secrets_to_a_public_key: frozenset(),
+    a_key_in_two_regions: frozenset("ReplicateKey UpdatePrimaryRegion".split()),
     refusals: frozenset(),
 }

@@ -229,8 +229,10 @@ def service_event(
     details: Mapping[str, Any] | None = None,
     response_elements: Mapping[str, Any] | None = None,
     additional: Mapping[str, Any] | None = None,
+    request_id: str | None = None,
 ) -> bytes:
-    """The record of what the service did by itself (DeleteKey, RotateKey, …) to a thing that ``account`` owns."""
+    """The record of what the service did by itself (DeleteKey, RotateKey, …) to a thing that ``account`` owns. With a
+    ``request_id`` it is a call that the service made to itself (SynchronizeMultiRegionKey)."""
     return encode(
         Event(
             user_identity=raw(UserIdentity(account_id=account, invoked_by=INTERNAL)),
@@ -243,10 +245,11 @@ def service_event(
             request_parameters=None,
             response_elements=response_elements,
             additional_event_data=additional if additional is not None else UNSET,
+            request_id=request_id if request_id is not None else UNSET,
             event_id=event_id,
             read_only=False,
             resources=_resources(tuple(resources)) if resources else UNSET,
-            event_type="AwsServiceEvent",
+            event_type="AwsServiceEvent" if request_id is None else "AwsApiCall",
             recipient_account_id=account,
             service_event_details=details if details is not None else UNSET,
         )

@@ -102,6 +102,18 @@ class Key:
             end = self.valid_to
         object.__setattr__(self, "lasts", math.inf if end is None else end)
 
+    @property
+    def is_replica(self) -> bool:
+        """Whether another key is the primary of this multi-Region key."""
+        return self.primary_region is not None and self.primary_region != self.region
+
+    @property
+    def multi_region_key_type(self) -> str | None:
+        """PRIMARY or REPLICA; None of a single-Region key."""
+        if self.primary_region is None:
+            return None
+        return "REPLICA" if self.is_replica else "PRIMARY"
+
     def exists(self, now: float) -> bool:
         """False from the deletion date on, whether or not the rows are gone yet: deletion is a fact that time
         decides."""

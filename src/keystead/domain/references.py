@@ -57,6 +57,13 @@ def parse(text: str, account: str, region: str, *, aliases: bool) -> Reference:
     return Reference(account, region, key_id=text)
 
 
+def names_another_region(text: str, region: str) -> bool:
+    """Whether this is the ARN of a multi-Region key in another region than ``region``: a key that may well be related
+    to one here, and is not it."""
+    parsed = arn.parse(text) if text.startswith("arn:") else None
+    return parsed is not None and parsed.region != region and parsed.resource.startswith("key/mrk-")
+
+
 def _from_arn(text: str, region: str, *, aliases: bool) -> Reference:
     parsed = arn.parse(text)
     if parsed is None or parsed.partition != arn.PARTITION or parsed.service != "kms" or not parsed.account:

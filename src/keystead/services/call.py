@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
+
+import msgspec
 
 from keystead import errors
 from keystead.crypto.hierarchy import Hierarchy
@@ -243,6 +245,22 @@ class Call(Generic[R]):
         """Whole days since the key was last used, or made if it never was (kms:TrailingDaysWithoutKeyUsage)."""
         use = self.facts.last_use(key)
         return int((self.now - (key.created if use is None else use.at)) // limits.SECONDS_PER_DAY)
+
+    def elsewhere(self, region: str) -> Self:
+        """The same call in another region: what it asks for is looked for there, and decided as a request there would
+        be. What it names does not stand in the record of this call."""
+        caller = msgspec.structs.replace(self.caller, region=region)
+        return type(self)(
+            self.row,
+            self.request,
+            caller,
+            self.now,
+            self.facts,
+            self._hierarchy,
+            self.random,
+            self.wire,
+            self.prepared,
+        )
 
     def names(self, key: Key) -> None:
         """Name a key in the audit record that no permission was asked for, since it did not exist before."""

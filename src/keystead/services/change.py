@@ -6,7 +6,7 @@ check. Only the second `Change` is applied."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -38,18 +38,31 @@ Writes = tuple[Callable[[Transaction], None], ...]
 
 @dataclass(frozen=True, slots=True)
 class ServiceEvent:
-    """What the service does by itself to a key (DeleteKey, RotateKey, …): a record of its own in the audit journal."""
+    """What the service does by itself to a key (DeleteKey, RotateKey, …): a record of its own in the audit journal.
+    ``called``: it does so by calling itself (SynchronizeMultiRegionKey), and such a record has no details."""
 
     name: str
     key: Key
     details: tuple[tuple[str, str], ...] = field(default=())
+    called: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a call did besides under another name, to a key of another region (ReplicateKey: CreateKey): a record of
+    its own, of the same caller."""
+
+    name: str
+    key: Key
+    parameters: Mapping[str, Any]
+    elements: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """The answer of a mutation, what it writes, and what others must forget because of it. No writes: a no-op.
 
-    ``events`` are recorded with it, besides the call itself. ``shreds``: it deletes sealed bytes, which the store's
+    ``events`` and ``elsewhere`` are recorded with it, besides the call itself. ``shreds``: it deletes sealed bytes, which the store's
     log must lose as well."""
 
     answer: Any
@@ -57,6 +70,7 @@ class Change:
     touches: tuple[Touch, ...] = ()
     events: tuple[ServiceEvent, ...] = ()
     shreds: bool = False
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     def apply(self, transaction: Transaction) -> None:
         for write in self.writes:
@@ -75,9 +89,14 @@ def touch_grant(grant: Grant) -> Touch:
     return Touch(GRANT, grant.account, grant.region, f"{grant.key_id}/{grant.grant_id}")
 
 
+def put(key: Key) -> Callable[[Transaction], None]:
+    """The write of this key's row."""
+    return lambda transaction: transaction.put_key(key)
+
+
 def keep(key: Key, answer: Any = None) -> Change:
     """The key's row as it is to be from now on."""
-    return Change(answer, (lambda transaction: transaction.put_key(key),), (touch(key),))
+    return Change(answer, (put(key),), (touch(key),))
 
 
 def together(changes: Iterable[Change], answer: Any = None) -> Change:
@@ -89,4 +108,5 @@ def together(changes: Iterable[Change], answer: Any = None) -> Change:
         tuple(touch for one in changes for touch in one.touches),
         tuple(event for one in changes for event in one.events),
         any(one.shreds for one in changes),
+        tuple(one for change in changes for one in change.elsewhere),
     )

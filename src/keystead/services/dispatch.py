@@ -29,7 +29,8 @@ from keystead.domain.caller import Caller
 from keystead.domain.states import States
 from keystead.model.awsjson import OperationCodec, render_refusal
 from keystead.services import commit, events
-from keystead.services.change import Change
+from keystead.services.call import KEY_RESOURCE
+from keystead.services.change import Change, Elsewhere
 from keystead.services.facts import Facts, Rows, Snapshot
 from keystead.services.gate import Gate
 from keystead.services.table import Row, Service
@@ -143,7 +144,7 @@ class Dispatch:
         self, arrival: Arrival, row: Row, request: Any, prepared: Any, transaction: Transaction
     ) -> commit.Decided:
         """Decide once more over the rows of the transaction, and apply. Runs on the committing thread."""
-        call = self._call(arrival, row, request, Rows(transaction), prepared)
+        call = self._call(arrival, row, request, Rows(transaction, self._snapshot.regions), prepared)
         change = _run(call)
         if not isinstance(change, Change):
             if row.mutates:
@@ -153,7 +154,20 @@ class Dispatch:
         event_id = self._new_id()
         own = (event_id, self._record(arrival, row, call, change.answer, event_id))
         others = events.records(self._service, change.events, arrival.now, self._new_id)
-        return commit.Decided(change.answer, (own, *others), change.shreds)
+        there = tuple(self._elsewhere(arrival, event) for event in change.elsewhere)
+        return commit.Decided(change.answer, (own, *there, *others), change.shreds)
+
+    def _elsewhere(self, arrival: Arrival, event: Elsewhere) -> tuple[str, bytes]:
+        """The event id and the journal line of what a call did in another region."""
+        event_id, key = self._new_id(), event.key
+        there = msgspec.structs.replace(arrival.caller, region=key.region)
+        return event_id, self._event(
+            msgspec.structs.replace(arrival, operation=event.name, caller=there),
+            event_id,
+            request_parameters=event.parameters,
+            response_elements=event.elements,
+            resources=((KEY_RESOURCE, key.account, key.arn),),
+        )
 
     def _committed(self, arrival: Arrival, request: Any, outcome: commit.Decided | BaseException) -> None:
         if isinstance(outcome, commit.Decided):

@@ -14,10 +14,12 @@ def records(
     service: Service, events: Iterable[ServiceEvent], now: float, new_id: Callable[[], str]
 ) -> tuple[tuple[str, bytes], ...]:
     """The event id and the journal line of each event."""
-    return tuple(_record(service, event, now, new_id()) for event in events)
+    return tuple(_record(service, event, now, new_id(), new_id() if event.called else None) for event in events)
 
 
-def _record(service: Service, event: ServiceEvent, now: float, event_id: str) -> tuple[str, bytes]:
+def _record(
+    service: Service, event: ServiceEvent, now: float, event_id: str, request_id: str | None
+) -> tuple[str, bytes]:
     key = event.key
     line = record.service_event(
         event_source=service.event_source,
@@ -27,6 +29,7 @@ def _record(service: Service, event: ServiceEvent, now: float, event_id: str) ->
         now=now,
         event_id=event_id,
         resources=((KEY_RESOURCE, key.account, key.arn),),
-        details={"keyId": key.key_id, **dict(event.details)},
+        details=None if event.called else {"keyId": key.key_id, **dict(event.details)},
+        request_id=request_id,
     )
     return event_id, line

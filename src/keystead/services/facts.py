@@ -21,6 +21,7 @@ from keystead.domain.key import Alias, Key, LastUse, WrappedKey, WrappedMaterial
 from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
 from keystead.domain.policy.statements import Policy
+from keystead.domain.regions import AWS_REGIONS
 from keystead.services import change
 from keystead.services.epochs import Epochs
 from keystead.services.uses import LastUses
@@ -95,6 +96,8 @@ class LoadedKey:
 class Facts(Protocol):
     """What an operation may ask. Nothing here decides who may know the answer."""
 
+    regions: frozenset[str]  # that the server answers for
+
     def key(self, account: str, region: str, key_id: str) -> LoadedKey | None: ...
 
     def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None: ...
@@ -157,10 +160,11 @@ _NO_POLICIES = Policies((), None, None)
 class Rows:
     """Facts straight from the rows of one transaction (or one consistent read)."""
 
-    __slots__ = ("_reader",)
+    __slots__ = ("_reader", "regions")
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, regions: frozenset[str]) -> None:
         self._reader = reader
+        self.regions = regions
 
     def key(self, account: str, region: str, key_id: str) -> LoadedKey | None:
         found = self._reader.key(account, region, key_id)
@@ -226,6 +230,7 @@ class Snapshot:
         "_refs",
         "_store",
         "epoch",
+        "regions",
         "uses",
     )
 
@@ -237,7 +242,9 @@ class Snapshot:
         *,
         keys: int = 10_000,
         credentials: int = 10_000,
+        regions: frozenset[str] = AWS_REGIONS,
     ) -> None:
+        self.regions = regions
         self._store = store
         self._epochs = epochs
         self._open_secret = open_secret

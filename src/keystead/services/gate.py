@@ -10,7 +10,8 @@ ends, whatever happens to the key meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -31,15 +32,15 @@ from keystead.crypto.capabilities import (
 )
 from keystead.crypto.keyspecs import Pace
 from keystead.crypto.symmetric import Sealer
-from keystead.domain import references, states
-from keystead.domain.key import Key, WrappedKey, WrappedMaterial, first_material
+from keystead.domain import materials, references, states
+from keystead.domain.key import EXTERNAL, Key, WrappedKey, WrappedMaterial, first_material
 from keystead.domain.keytypes import SYMMETRIC_DEFAULT
 from keystead.services.call import Call
 from keystead.services.change import Writes
-from keystead.services.facts import LoadedKey, load_secrets
+from keystead.services.facts import LoadedKey, Secrets, load_secrets
 from keystead.services.material import Bench
 from keystead.services.work import Work
-from keystead.store.interface import Reader
+from keystead.store.interface import Reader, Transaction
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -88,11 +89,14 @@ class Gate(Call[R]):
     ) -> tuple[Sealer, ciphertext.Blob]:
         """A capability to open this blob. Without ``text`` the blob names its key, and a key that is not there, is
         elsewhere, or forbids it, is refused alike; with ``text`` the blob must be of that key
-        (IncorrectKeyException), which a key that does not encrypt symmetrically never is."""
+        (IncorrectKeyException), which a key that does not encrypt symmetrically never is, nor is a related key of
+        another region."""
         values = self._encryption_facts(context, algorithm)
         if text is None:
             parsed = ciphertext.parse(blob)
             loaded = self._admit_by_blob(parsed, permission, values)
+        elif references.names_another_region(text, self.caller.region):
+            raise errors.incorrect_key()
         else:
             loaded = self._admit(text, permission, None, values)
             parsed = ciphertext.parse(blob)
@@ -264,12 +268,7 @@ class Gate(Call[R]):
         account_key = self.facts.read(lambda reader: reader.account_key(key.account))
         if account_key is None:
             raise errors.internal(f"the account {key.account} has no key of its own")
-        wrap_key = WrappedKey(
-            key.account,
-            key.region,
-            key.key_id,
-            self._hierarchy.new_wrap_key(key.account, key.region, key.key_id, account_key, self.random),
-        )
+        wrap_key = self._new_wrap_key(key, account_key)
         wrap: Writes = (lambda transaction: transaction.put_wrap_key(wrap_key),)
         if key.material_id is None:
             return wrap
@@ -281,6 +280,41 @@ class Gate(Call[R]):
             lambda transaction: transaction.put_material(wrapped),
             lambda transaction: transaction.put_material_fact(first_material(key)),
         )
+
+    def copied_material(self, primary: Key, replica: Key) -> Writes:
+        """What a replica of the key that was asked for last needs beside its row: a wrap key of its own, all that is
+        known of the material, and the material itself wrapped anew; of imported material the knowledge alone, so that
+        the same can be imported."""
+        if primary.arn != self.key_arn:
+            raise PermissionError(f"{self.row.name} copies material of a key it has not asked for")
+        secrets = self.facts.read(lambda reader: load_secrets(reader, primary))
+        if secrets is None:
+            raise errors.internal(f"the wrap key of {primary.arn} is missing")
+        known = self.facts.read(lambda reader: reader.material_facts(primary.account, primary.region, primary.key_id))
+        facts = [replace(fact, region=replica.region) for fact in known]
+        copied: Iterable[WrappedMaterial] = secrets.materials
+        if replica.origin == EXTERNAL:
+            facts, copied = [materials.without_bytes(fact) for fact in facts], ()
+        wrap_key = self._new_wrap_key(replica, secrets.account_key)
+        rows = [self._rewrapped(row, secrets, replica, wrap_key) for row in copied]
+
+        def keep(transaction: Transaction) -> None:
+            transaction.put_wrap_key(wrap_key)
+            for fact in facts:
+                transaction.put_material_fact(fact)
+            for row in rows:
+                transaction.put_material(row)
+
+        return (keep,)
+
+    def _rewrapped(self, row: WrappedMaterial, secrets: Secrets, replica: Key, wrap_key: WrappedKey) -> WrappedMaterial:
+        material = self._hierarchy.unwrap_material(row, secrets.wrap_key, secrets.account_key)
+        copy = replace(row, region=replica.region)
+        return self._hierarchy.wrap_material(copy, material, wrap_key, secrets.account_key, self.random)
+
+    def _new_wrap_key(self, key: Key, account_key: bytes) -> WrappedKey:
+        wrapped = self._hierarchy.new_wrap_key(key.account, key.region, key.key_id, account_key, self.random)
+        return WrappedKey(key.account, key.region, key.key_id, wrapped)
 
 
 class _Fresh:

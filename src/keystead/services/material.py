@@ -20,6 +20,7 @@ from keystead.domain.keytypes import SYMMETRIC_DEFAULT
 from keystead.domain.materials import History
 from keystead.services import change
 from keystead.services.change import Change, ServiceEvent, Writes
+from keystead.services.family import synchronized
 from keystead.store.interface import Reader, Transaction
 
 _ID_BYTES: Final = 32
@@ -108,7 +109,7 @@ def rotate(bench: Bench, key: Key, kind: RotationType, answer: Any = None, **fac
         answer,
         tuple(write for some in writes for write in some),
         tuple(change.touch(one) for one in family),
-        (ServiceEvent("RotateKey", key, (("keyMaterialId", material_id),)),),
+        (ServiceEvent("RotateKey", key, (("keyMaterialId", material_id),)), *synchronized(key, family)),
     )
 
 

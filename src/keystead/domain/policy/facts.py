@@ -398,7 +398,7 @@ KEYS: Final[Mapping[str, Row]] = {
     "kms:macalgorithm": Row(_fact("mac_algorithm")),
     "kms:messagetype": Row(_fact("message_type")),
     "kms:multiregion": Row(_of_key("multi_region", "multi_region"), steady=True),
-    "kms:multiregionkeytype": Row(_fact("multi_region_key_type")),
+    "kms:multiregionkeytype": Row(_of_key("multi_region_key_type", "multi_region_key_type"), steady=True),
     "kms:primaryregion": Row(_fact("primary_region")),
     "kms:reencryptonsamekey": Row(_fact("reencrypt_on_same_key")),
     "kms:replicaregion": Row(_fact("replica_region")),

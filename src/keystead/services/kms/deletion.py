@@ -7,10 +7,11 @@ go with the next sweep."""
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from keystead import errors
 from keystead.domain import limits
-from keystead.domain.key import KeyState
+from keystead.domain.key import Key, KeyState
 from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
 from keystead.model.generated.kms import (
@@ -19,7 +20,7 @@ from keystead.model.generated.kms import (
     ScheduleKeyDeletionRequest,
     ScheduleKeyDeletionResponse,
 )
-from keystead.services import change
+from keystead.services import change, family
 from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.table import operation
@@ -39,7 +40,10 @@ def schedule_key_deletion(call: Call[ScheduleKeyDeletionRequest]) -> Change:
         days = limits.DELETION_DAYS_DEFAULT
     _check_window(days)
     key = call.key(call.request.key_id, pending_window_days=days, trailing_days_without_use=call.idle_days)
-    pending = replace(key, state=KeyState.PENDING_DELETION, deletion_date=call.now + days * limits.SECONDS_PER_DAY)
+    if _has_replicas(call, key):  # its own waiting period begins when the last of them is gone (services.kms.overdue)
+        pending = replace(key, state=KeyState.PENDING_REPLICA_DELETION, pending_window_days=days)
+    else:
+        pending = pending_deletion(key, call.now, days)
     answer = ScheduleKeyDeletionResponse(
         key_id=key.arn,
         deletion_date=pending.deletion_date,
@@ -47,6 +51,18 @@ def schedule_key_deletion(call: Call[ScheduleKeyDeletionRequest]) -> Change:
         pending_window_in_days=days,
     )
     return change.keep(pending, answer)
+
+
+def pending_deletion(key: Key, now: float, days: int) -> Key:
+    """The key as it waits from now on for its deletion."""
+    date = now + days * limits.SECONDS_PER_DAY
+    return replace(key, state=KeyState.PENDING_DELETION, deletion_date=date, pending_window_days=None)
+
+
+def _has_replicas(call: Call[Any], key: Key) -> bool:
+    if not key.multi_region or key.is_replica:
+        return False
+    return len(call.facts.read(lambda reader: family.related(reader, key, call.now))) > 1
 
 
 def _check_window(days: int) -> None:
@@ -72,5 +88,5 @@ def _check_window(days: int) -> None:
 )
 def cancel_key_deletion(call: Call[CancelKeyDeletionRequest]) -> Change:
     key = call.key(call.request.key_id)
-    kept = replace(key, state=KeyState.DISABLED, deletion_date=None)
+    kept = replace(key, state=KeyState.DISABLED, deletion_date=None, pending_window_days=None)
     return change.keep(kept, CancelKeyDeletionResponse(key_id=key.arn))

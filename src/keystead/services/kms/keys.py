@@ -5,7 +5,9 @@ https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html and its s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from keystead import errors
 from keystead.crypto import keyspecs
@@ -27,7 +29,7 @@ from keystead.model.generated.kms import (
     ListKeysResponse,
     UpdateKeyDescriptionRequest,
 )
-from keystead.services import change
+from keystead.services import change, family
 from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.gate import Gate
@@ -42,8 +44,9 @@ SELF = "SELF"
 AWS_KMS = "AWS_KMS"
 
 
-def metadata(key: Key) -> KeyMetadata:
-    """KeyMetadata as DescribeKey and CreateKey show it (api.md §4): members that do not apply are absent."""
+def metadata(key: Key, related: Sequence[Key] = ()) -> KeyMetadata:
+    """KeyMetadata as DescribeKey and CreateKey show it (api.md §4): members that do not apply are absent. ``related``
+    are the other keys of a multi-Region key's family."""
     imported = key.origin == EXTERNAL and key.state is not KeyState.PENDING_IMPORT
     return KeyMetadata(
         aws_account_id=key.account,
@@ -67,6 +70,8 @@ def metadata(key: Key) -> KeyMetadata:
         encapsulation_algorithms=algorithms(key, keyspecs.ENCAPSULATING),
         mac_algorithms=algorithms(key, keyspecs.AUTHENTICATING),
         multi_region=key.multi_region,
+        multi_region_configuration=family.configuration(key, related),
+        pending_deletion_window_in_days=key.pending_window_days,
         current_key_material_id=key.material_id if key.spec == SYMMETRIC_DEFAULT else None,
     )
 
@@ -96,35 +101,18 @@ def _key_spec(request: CreateKeyRequest) -> str:
         "multi_region": None,
     },
     computed={"customer_master_key_spec": _key_spec, "key_spec": _key_spec},
-    withheld=("custom_key_store_id", "xks_key_id", "multi_region"),
+    withheld=("custom_key_store_id", "xks_key_id"),
     answer_logged=True,
 )
 def create_key(call: Gate[CreateKeyRequest]) -> Change | Work:
     request = call.request
     spec, usage, origin = _spec_usage_and_origin(request)
     bypass = bool(request.bypass_policy_lockout_safety_check)
-    tags = tuple((tag.tag_key, tag.tag_value) for tag in request.tags or ())
-    call.permit(
-        "kms:CreateKey",
-        key_spec=spec.name,
-        key_usage=usage,
-        key_origin=origin,
-        multi_region=False,
-        bypass_lockout=bypass,
-        request_tags=tags,
-    )
-    if tags:
-        call.permit("kms:TagResource", request_tags=tags)
-        check_tags(tags)
     region, account = call.caller.region, call.caller.account
-    held = call.facts.read(lambda reader: reader.count_keys(account, region))
-    if held >= limits.KEYS_PER_REGION:
-        raise errors.too_many_keys(limits.KEYS_PER_REGION, held)
-    policy = request.policy or document.default_key_policy(account)
     key = Key(
         account=account,
         region=region,
-        key_id=call.new_uuid(),
+        key_id=f"mrk-{call.random(16).hex()}" if request.multi_region else call.new_uuid(),
         ref=call.random(16),
         spec=spec.name,
         usage=usage,
@@ -133,21 +121,46 @@ def create_key(call: Gate[CreateKeyRequest]) -> Change | Work:
         state=KeyState.PENDING_IMPORT if origin == EXTERNAL else KeyState.ENABLED,
         description=request.description or "",
         created=call.now,
-        policy=policy,
+        policy=request.policy or document.default_key_policy(account),
         material_id=None if origin == EXTERNAL else call.random(32).hex(),
-        tags=tags,
+        multi_region=bool(request.multi_region),
+        primary_region=region if request.multi_region else None,
+        tags=tuple((tag.tag_key, tag.tag_value) for tag in request.tags or ()),
     )
-    check_policy(call, policy, key.arn, bypass=bypass)
+    permit_creation(call, key, bypass=bypass)
+    check_quota(call)
+    check_policy(call, key.policy, key.arn, bypass=bypass)
     preparation = call.preparation(key)
     if preparation is not None:
         return preparation
     writes = call.new_material(key)
     call.names(key)
-    return Change(
-        CreateKeyResponse(key_metadata=metadata(key)),
-        (lambda transaction: transaction.put_key(key), *writes),
-        (change.touch(key),),
+    return Change(CreateKeyResponse(key_metadata=metadata(key)), (change.put(key), *writes), (change.touch(key),))
+
+
+def permit_creation(call: Call[Any], key: Key, *, bypass: bool) -> None:
+    """Ask for what a caller needs to make this key, tags included, and refuse tags that no key may have."""
+    call.permit(
+        "kms:CreateKey",
+        key_spec=key.spec,
+        key_usage=key.usage,
+        key_origin=key.origin,
+        multi_region=key.multi_region,
+        multi_region_key_type=key.multi_region_key_type,
+        bypass_lockout=bypass,
+        request_tags=key.tags,
     )
+    if key.tags:
+        call.permit("kms:TagResource", request_tags=key.tags)
+        check_tags(key.tags)
+
+
+def check_quota(call: Call[Any]) -> None:
+    """LimitExceededException when the account has as many keys in this region as it may have."""
+    region, account = call.caller.region, call.caller.account
+    held = call.facts.read(lambda reader: reader.count_keys(account, region))
+    if held >= limits.KEYS_PER_REGION:
+        raise errors.too_many_keys(limits.KEYS_PER_REGION, held)
 
 
 def _spec_usage_and_origin(request: CreateKeyRequest) -> tuple[keyspecs.KeySpec, str, str]:
@@ -177,7 +190,9 @@ def describe_key(call: Gate[DescribeKeyRequest]) -> DescribeKeyResponse | Change
     if unmade is not None:
         key, made = managed.make(call, unmade)
         return replace(made, answer=DescribeKeyResponse(key_metadata=metadata(key)))
-    return DescribeKeyResponse(key_metadata=metadata(call.key(call.request.key_id)))
+    key = call.key(call.request.key_id)
+    related = call.facts.read(lambda reader: family.related(reader, key, call.now)) if key.multi_region else ()
+    return DescribeKeyResponse(key_metadata=metadata(key, related))
 
 
 @operation("ListKeys", keys=KeyTypes.NONE, logged={"limit": None, "marker": None, "resource_owners": None})

@@ -16,6 +16,7 @@ from keystead.services.kms import (
     macs,
     policies,
     randomness,
+    replicas,
     rotation,
     signing,
     tags,
@@ -25,7 +26,6 @@ from keystead.services.table import Service, collect
 
 _LATER_IMPORT: Final = "imported key material is not offered yet"
 _LATER_GRANTS: Final = "grants are not offered yet"
-_LATER_REPLICAS: Final = "multi-Region keys are not offered yet"
 _LATER_STORES: Final = "custom key stores are not offered yet"
 
 NOT_OFFERED: Final = {
@@ -40,17 +40,14 @@ NOT_OFFERED: Final = {
     "ImportKeyMaterial": _LATER_IMPORT,
     "ListGrants": _LATER_GRANTS,
     "ListRetirableGrants": _LATER_GRANTS,
-    "ReplicateKey": _LATER_REPLICAS,
     "RetireGrant": _LATER_GRANTS,
     "RevokeGrant": _LATER_GRANTS,
     "UpdateCustomKeyStore": _LATER_STORES,
-    "UpdatePrimaryRegion": _LATER_REPLICAS,
 }
 
 # Request members, by attribute name; each operation's row says which of these it withholds.
 MEMBERS_NOT_OFFERED: Final = {
     "custom_key_store_id": _LATER_STORES,
-    "multi_region": _LATER_REPLICAS,
     "recipient": "attestation of AWS Nitro Enclaves is not offered",
     "xks_key_id": _LATER_STORES,
 }
@@ -70,6 +67,7 @@ KMS: Final = Service(
             macs,
             policies,
             randomness,
+            replicas,
             rotation,
             signing,
             tags,

@@ -15,6 +15,7 @@ from keystead.domain import limits
 from keystead.domain.key import Key, KeyState, RotationType
 from keystead.services import change, material
 from keystead.services.change import Change, ServiceEvent, Touch
+from keystead.services.kms.deletion import pending_deletion
 from keystead.services.material import Bench
 from keystead.store.interface import KeyName, Reader
 
@@ -37,13 +38,19 @@ def _delete(bench: Bench, key: Key) -> Change:
     if key.state is not KeyState.PENDING_DELETION or key.exists(bench.now):
         raise NotDue
     aliases = bench.reader.aliases(key.account, key.region, key.key_id, None, 1_000)
-    return Change(
+    deleted = Change(
         None,
         (lambda transaction: transaction.delete_key(key.account, key.region, key.key_id),),
         (*(Touch(change.ALIAS, alias.account, alias.region, alias.name) for alias in aliases), change.touch(key)),
         (ServiceEvent("DeleteKey", key),),
         shreds=True,
     )
+    left = [one for one in bench.family(key) if one.region != key.region]
+    if len(left) != 1 or left[0].state is not KeyState.PENDING_REPLICA_DELETION:
+        return deleted
+    # The primary that waited for this replica, the last, begins to wait for its own deletion.
+    days = left[0].pending_window_days or limits.DELETION_DAYS_DEFAULT
+    return change.together((deleted, change.keep(pending_deletion(left[0], bench.now, days))))
 
 
 def _expire(bench: Bench, key: Key) -> Change:

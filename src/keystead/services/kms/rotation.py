@@ -29,6 +29,7 @@ from keystead.model.generated.kms import (
 from keystead.services import change, material
 from keystead.services.call import Call
 from keystead.services.change import Change
+from keystead.services.family import synchronized
 from keystead.services.gate import Gate
 from keystead.services.material import has_versions
 from keystead.services.table import operation
@@ -96,7 +97,7 @@ def _schedule(call: Gate[Any], key: Key, days: int | None, next_rotation: float 
         bench = call.bench(reader)
         family = bench.family(key)
         changes = [change.keep(replace(one, rotation_period_days=days, next_rotation=next_rotation)) for one in family]
-        return change.together(changes)
+        return replace(change.together(changes), events=synchronized(key, family))
 
     return call.facts.read(decide)
 
