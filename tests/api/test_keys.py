@@ -162,9 +162,9 @@ def test_operations_that_take_no_alias_say_so(kms: Any, key: Any, refused: Refus
 
 
 def test_what_is_not_offered_is_refused_by_name(kms: Any, key: Any, refused: Refused) -> None:
-    code, message = refused(kms.create_key, MultiRegion=True)
+    code, message = refused(kms.create_key, XksKeyId="key")
     assert code == "UnsupportedOperationException"
-    assert "MultiRegion" in message
+    assert "XksKeyId" in message
     assert (
         "CreateGrant"
         in refused(

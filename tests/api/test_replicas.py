@@ -156,6 +156,22 @@ def test_a_data_key_can_be_opened_and_moved_in_the_other_region(kms: Any, there:
     assert there.decrypt(CiphertextBlob=moved["CiphertextBlob"])["Plaintext"] == made["Plaintext"]
 
 
+def test_an_asymmetric_key_and_a_mac_key_are_the_same_in_both_regions(kms: Any, there: Any) -> None:
+    for spec, usage in (("ECC_NIST_P256", "SIGN_VERIFY"), ("HMAC_256", "GENERATE_VERIFY_MAC")):
+        made = kms.create_key(MultiRegion=True, KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
+        kms.replicate_key(KeyId=made["KeyId"], ReplicaRegion=THERE)
+        if usage == "SIGN_VERIFY":
+            assert (
+                kms.get_public_key(KeyId=made["KeyId"])["PublicKey"]
+                == there.get_public_key(KeyId=made["KeyId"])["PublicKey"]
+            )
+            members = {"KeyId": made["KeyId"], "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"}
+            assert there.verify(Signature=kms.sign(**members)["Signature"], **members)["SignatureValid"]
+        else:
+            members = {"KeyId": made["KeyId"], "Message": b"m", "MacAlgorithm": "HMAC_SHA_256"}
+            assert there.generate_mac(**members)["Mac"] == kms.generate_mac(**members)["Mac"]
+
+
 def test_a_key_that_was_not_replicated_there_is_out_of_reach(
     there: Any, kms: Any, primary: Any, refused: Refused
 ) -> None:
@@ -300,7 +316,7 @@ def test_a_primary_waits_for_its_replicas(kms: Any, there: Any, replicated: Keys
 
 
 def test_a_replica_and_a_primary_without_replicas_are_deleted_like_any_key(
-    kms: Any, there: Any, replicated: Keys, primary: dict[str, Any]
+    kms: Any, there: Any, replicated: Keys
 ) -> None:
     answer = there.schedule_key_deletion(KeyId=replicated[1]["KeyId"], PendingWindowInDays=7)
     assert (answer["KeyState"], "DeletionDate" in answer) == ("PendingDeletion", True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from keystead.crypto.hierarchy import Hierarchy
-from keystead.services.facts import load_secrets
+from keystead.services.wrapped import load_secrets
 from tests.services.office import ACCOUNT, ALLOW_ALL, OTHER, REGION, Office
 
 MESSAGE = b"what nobody should read"

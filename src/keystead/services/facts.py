@@ -17,7 +17,7 @@ from keystead.crypto.capabilities import Opened
 from keystead.crypto.symmetric import Sealer
 from keystead.domain.caller import Credential, Principal
 from keystead.domain.holdings import Held, Kept
-from keystead.domain.key import Alias, Key, LastUse, WrappedKey, WrappedMaterial
+from keystead.domain.key import Alias, Key, LastUse
 from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
 from keystead.domain.policy.statements import Policy
@@ -132,26 +132,6 @@ def compile_policies(principal: Principal) -> Policies:
         None if principal.boundary is None else parse(principal.boundary),
         None if session is None else tuple(parse(text) for text in session),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Rows that only the gate asks for: wrapped, so of no use to anybody without the hierarchy."""
-
-    account_key: bytes = field(repr=False)
-    wrap_key: WrappedKey
-    materials: tuple[WrappedMaterial, ...]
-
-    def material(self, material_id: str) -> WrappedMaterial | None:
-        return next((row for row in self.materials if row.material_id == material_id), None)
-
-
-def load_secrets(reader: Reader, key: Key) -> Secrets | None:
-    account_key = reader.account_key(key.account)
-    wrap_key = reader.wrap_key(key.account, key.region, key.key_id)
-    if account_key is None or wrap_key is None:
-        return None
-    return Secrets(account_key, wrap_key, tuple(reader.materials(key.account, key.region, key.key_id)))
 
 
 _NO_POLICIES = Policies((), None, None)

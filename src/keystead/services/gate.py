@@ -37,9 +37,10 @@ from keystead.domain.key import EXTERNAL, Key, WrappedKey, WrappedMaterial, firs
 from keystead.domain.keytypes import SYMMETRIC_DEFAULT
 from keystead.services.call import Call
 from keystead.services.change import Writes
-from keystead.services.facts import LoadedKey, Secrets, load_secrets
+from keystead.services.facts import LoadedKey
 from keystead.services.material import Bench
 from keystead.services.work import Work
+from keystead.services.wrapped import Secrets, load_secrets
 from keystead.store.interface import Reader, Transaction
 
 R = TypeVar("R")
