@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -37,6 +37,9 @@ from keystead.services.table import Row, Service
 from keystead.services.wire import Wire
 from keystead.services.work import Outcome, Work, Workshop
 from keystead.store.interface import StoreError, Transaction
+
+# Members of an enumeration are slow to look up on their class; this one is, for every call.
+_CRYPTOGRAPHIC: Final = States.CRYPTOGRAPHIC
 
 #: How an answer is given: HTTP status and body, once, on the loop's thread.
 Reply = Callable[[int, bytes], None]
@@ -191,7 +194,7 @@ class Dispatch:
             self._withhold(arrival, errors.audit_unavailable(str(error)))
             return
         arrival.reply(200, body)
-        if row.states is States.CRYPTOGRAPHIC:
+        if row.states is _CRYPTOGRAPHIC:
             self._snapshot.uses.note(row.name, arrival.now, event_id, arrival.wire.request_id, call.resources)
 
     def _durable(self, arrival: Arrival, status: int, body: bytes, error: BaseException | None) -> None:
@@ -232,7 +235,7 @@ class Dispatch:
 
     def _record(self, arrival: Arrival, row: Row, call: Gate[Any], answer: Any, event_id: str) -> bytes:
         shown = row.parameters(call.request)
-        material_id = call.material_id if row.states is States.CRYPTOGRAPHIC else None
+        material_id = call.material_id if row.states is _CRYPTOGRAPHIC else None
         if row.answer_logged:
             return self._event(
                 arrival,

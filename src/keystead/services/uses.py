@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from keystead.domain.key import Key, LastUse
 from keystead.store.interface import Store, Transaction
@@ -18,11 +18,8 @@ from keystead.store.interface import Store, Transaction
 AT_ONCE: Final = 500
 
 
-class _Use(NamedTuple):
-    operation: str
-    at: float
-    event_id: str
-    request_id: str
+#: Operation, time, event id, request id: made for every use, so no more than a tuple.
+Use = tuple[str, float, str, str]
 
 
 class LastUses:
@@ -33,8 +30,8 @@ class LastUses:
     __slots__ = ("_fresh", "_leaving", "_under_way")
 
     def __init__(self) -> None:
-        self._fresh: dict[str, _Use] = {}
-        self._leaving: dict[str, _Use] = {}
+        self._fresh: dict[str, Use] = {}
+        self._leaving: dict[str, Use] = {}
         self._under_way = 0
 
     def note(
@@ -42,7 +39,7 @@ class LastUses:
     ) -> None:
         """The keys among ``resources`` (type, account, ARN) were used with success at ``at``, which is recorded as
         that event."""
-        use = _Use(operation, at, event_id, request_id)
+        use = (operation, at, event_id, request_id)
         for _, _, key_arn in resources:
             self._fresh[key_arn] = use
 
@@ -88,6 +85,6 @@ class LastUses:
             self._under_way -= 1
 
 
-def _row(key_arn: str, use: _Use) -> LastUse:
+def _row(key_arn: str, use: Use) -> LastUse:
     _, _, _, region, account, resource = key_arn.split(":", 5)
     return LastUse(account, region, resource.removeprefix("key/"), *use)
