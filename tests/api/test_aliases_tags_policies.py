@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.api.conftest import Refused
@@ -112,6 +113,14 @@ def test_a_predefined_alias_names_an_aws_managed_key(kms: Any, server: Server, r
         code, message = refused(call, **arguments)
         assert code == "AccessDeniedException"
         assert "because no resource-based policy allows the kms:" in message
+
+
+def test_many_who_ask_for_a_predefined_alias_at_once_get_one_key(server: Server) -> None:
+    clients = [server.client("ap-south-2") for _ in range(8)]
+    with ThreadPoolExecutor(len(clients)) as threads:
+        found = list(threads.map(lambda kms: kms.describe_key(KeyId="alias/aws/kinesis")["KeyMetadata"], clients))
+    assert found == [found[0]] * len(clients)
+    assert [entry["KeyId"] for entry in clients[0].list_keys()["Keys"]] == [found[0]["KeyId"]]
 
 
 def test_tags_are_added_replaced_removed_and_paged(kms: Any, key: Any) -> None:

@@ -131,6 +131,17 @@ def test_who_may_not_describe_the_key_does_not_make_it(play: Any) -> None:
     play(story)
 
 
+def test_the_service_makes_it_for_whoever_it_acts_for(play: Any) -> None:
+    async def story(office: Office) -> None:
+        status, answer = await office.call("DescribeKey", office.user("nobody"), via=EC2, KeyId=EBS)
+        assert (status, answer["KeyMetadata"]["KeyManager"]) == (200, "AWS")
+        assert (await describe(office))["KeyId"] == answer["KeyMetadata"]["KeyId"]
+        status, _ = await office.call("DescribeKey", office.user("nobody"), via=EC2, KeyId="alias/aws/s3")
+        assert status == 400, "the key of another service"
+
+    play(story)
+
+
 @pytest.mark.parametrize("name", ["alias/aws/nothing", "alias/aws/", "alias/aws/ebs/", "alias/AWS/ebs"])
 def test_no_other_name_makes_a_key(play: Any, name: str) -> None:
     async def story(office: Office) -> None:
