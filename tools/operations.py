@@ -38,6 +38,7 @@ LEGEND = """\
 - *keys*: the types of keys it works with: all, symmetric encryption (`SYMMETRIC_DEFAULT`), or those of one KeyUsage.
 - *states*: the class of the operation in the table of [key states](#key-states).
 - *permission*: the IAM action that is asked of the key (key policy and identity policies); with *no key* identity policies alone decide.
+  Whether RetireGrant is allowed the grant says, or an identity policy of the key's account, never a key policy.
   The operations that change aliases ask it of the alias too, ReEncrypt asks one action of each key, CreateKey asks kms:TagResource if
   the request has tags.
 - *quota*: the request quota of AWS that it draws from, with AWS's default in requests a second. This version enforces none of them.

@@ -126,6 +126,11 @@ def arn_of_another_region(region: str) -> Refusal:
     return Refusal("NotFoundException", f"Invalid arn {region}")
 
 
+def not_an_arn(text: str) -> Refusal:
+    """A key by its id where only an ARN will do (RetireGrant)."""
+    return Refusal("NotFoundException", f"Invalid arn {text}")
+
+
 def alias_not_found(alias_arn: str) -> Refusal:
     return Refusal("NotFoundException", f"Alias {alias_arn} is not found.")
 
@@ -321,6 +326,23 @@ def origin_of_other_spec(spec: str, origin: str) -> Refusal:
 
 def invalid_grant_token() -> Refusal:
     return Refusal("InvalidGrantTokenException")
+
+
+def invalid_grant_id() -> Refusal:
+    """The id of a grant has not the form of one."""
+    return Refusal("InvalidGrantIdException")
+
+
+def grant_not_found(grant_id: str) -> Refusal:
+    return Refusal("NotFoundException", f"Grant '{grant_id}' does not exist")
+
+
+def no_such_principal(arn: str) -> Refusal:
+    return invalid_arn(f"ARN does not refer to a valid principal: {arn}")
+
+
+def retiring_principal_not_found(unique_id: str) -> Refusal:
+    return Refusal("NotFoundException", f"Retiring principal {unique_id} could not be found")
 
 
 def invalid_marker() -> Refusal:

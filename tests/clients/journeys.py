@@ -117,6 +117,37 @@ def policy_of_a_key(program: Program) -> None:
         program.call("PutKeyPolicy", KeyId=key, Policy="{}")
 
 
+def grants_on_a_key(program: Program) -> None:
+    key = a_key(program)
+    account = f"arn:aws:iam::{key['AWSAccountId']}:root"
+    asked = {
+        "KeyId": key["KeyId"],
+        "GranteePrincipal": account,
+        "RetiringPrincipal": account,
+        "Operations": ["Decrypt", "Encrypt"],
+        "Constraints": {"EncryptionContextSubset": {"team": "north"}},
+        "Name": f"for-{program.name}",
+    }
+    made = program.call("CreateGrant", **asked)
+    again = program.call("CreateGrant", **asked)
+    assert again["GrantId"] == made["GrantId"]
+    assert again["GrantToken"] != made["GrantToken"]
+    other = program.call("CreateGrant", KeyId=key["Arn"], GranteePrincipal=account, Operations=["DescribeKey"])
+    listed = program.call("ListGrants", KeyId=key["KeyId"], GrantId=made["GrantId"])["Grants"]
+    assert [(grant["Name"], grant["Operations"]) for grant in listed] == [(asked["Name"], asked["Operations"])]
+    assert len(program.call("ListGrants", KeyId=key["KeyId"])["Grants"]) == 2
+    retirable = program.call("ListRetirableGrants", RetiringPrincipal=account)["Grants"]
+    assert made["GrantId"] in [grant["GrantId"] for grant in retirable]
+    program.call("Encrypt", KeyId=key["KeyId"], Plaintext=b"x", GrantTokens=[made["GrantToken"], other["GrantToken"]])
+    with refused("InvalidGrantTokenException"):
+        program.call("Encrypt", KeyId=key["KeyId"], Plaintext=b"x", GrantTokens=["nonsense"])
+    program.call("RetireGrant", GrantToken=again["GrantToken"])
+    program.call("RevokeGrant", KeyId=key["KeyId"], GrantId=other["GrantId"])
+    assert program.call("ListGrants", KeyId=key["KeyId"])["Grants"] == []
+    with refused("NotFoundException"):
+        program.call("RetireGrant", KeyId=key["Arn"], GrantId=other["GrantId"])
+
+
 def secrets(program: Program) -> None:
     one, other = a_key(program), a_key(program)
     sealed = program.call("Encrypt", KeyId=one["KeyId"], Plaintext=SECRET, EncryptionContext=CONTEXT)
@@ -278,6 +309,7 @@ CALLS: dict[Journey, frozenset[str]] = {
     key_of_a_service: frozenset("DescribeKey ListAliases GetKeyPolicy".split()),
     labels_of_a_key: frozenset("TagResource UntagResource ListResourceTags".split()),
     policy_of_a_key: frozenset("GetKeyPolicy PutKeyPolicy ListKeyPolicies".split()),
+    grants_on_a_key: frozenset("CreateGrant ListGrants ListRetirableGrants RetireGrant RevokeGrant".split()),
     secrets: frozenset("Encrypt Decrypt ReEncrypt".split()),
     data_keys: frozenset("GenerateDataKey GenerateDataKeyWithoutPlaintext GetKeyLastUsage GenerateRandom".split()),
     rotation_of_a_key: frozenset(

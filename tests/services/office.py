@@ -112,6 +112,30 @@ class Office:
             )
         )
 
+    def role(self, name: str, *policies: str, account: str = ACCOUNT, path: str = "/", number: int = 1) -> Principal:
+        """What is stored of a role; `session` is who acts as it. ``number`` tells one from another of that name."""
+        return self._keep(
+            Principal(
+                PrincipalKind.ASSUMED_ROLE,
+                account,
+                f"arn:aws:iam::{account}:role{path}{name}",
+                f"AROA{name.upper():A<16}{number}",
+                name=name,
+                policies=tuple((f"p{number}", text) for number, text in enumerate(policies)),
+            )
+        )
+
+    def session(self, role: Principal, name: str, session_policies: tuple[str, ...] | None = None) -> Principal:
+        return Principal(
+            PrincipalKind.ASSUMED_ROLE,
+            role.account,
+            f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{name}",
+            f"{role.unique_id}:{name}",
+            role_arn=role.arn,
+            policies=role.policies,
+            session_policies=session_policies,
+        )
+
     async def call(
         self,
         operation: str,

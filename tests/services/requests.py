@@ -11,6 +11,8 @@ from tests.model.values import SAMPLES, wire
 KMS = Service.load("kms")
 #: Members of this shape name a key; they are given even where they are not required.
 KEY = "KeyIdType"
+#: What the service needs besides what its model requires.
+NEEDED = {"CreateGrant": {"GranteePrincipal": "arn:aws:iam::111122223333:root"}, "RetireGrant": {"GrantId": "0" * 64}}
 
 
 def smallest(operation: str, key: str) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def smallest(operation: str, key: str) -> dict[str, Any]:
         for name, member in shape.members.items()
         if member.required or member.shape.name == KEY
     }
-    return dict(wire(shape, body))
+    return dict(wire(shape, body)) | NEEDED.get(operation, {})
 
 
 def names_a_key(operation: str) -> bool:

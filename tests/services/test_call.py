@@ -58,7 +58,7 @@ def test_every_call_leaves_one_record_of_what_it_did(play: Any) -> None:
         key = await office.make_key(Description="audited")
         await office.call("Encrypt", KeyId=key["KeyId"], Plaintext=X, EncryptionContext={"a": "b"})
         await office.call("Encrypt", KeyId="alias/none", Plaintext=X)
-        await office.call("CreateGrant", KeyId=key["KeyId"], GranteePrincipal="p", Operations=["Decrypt"])
+        await office.call("ConnectCustomKeyStore", CustomKeyStoreId="cks-1234567890abcdef0")
         made, sealed, missing, later = office.journal.lines
         assert made["responseElements"]["keyMetadata"]["keyId"] == key["KeyId"]
         assert made["resources"][0]["ARN"] == key["Arn"]

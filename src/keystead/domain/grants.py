@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,15 @@ from keystead.domain.keytypes import KeyTypes
 
 Pair = tuple[str, str]
 Pairs = tuple[Pair, ...]
+
+
+class GrantName(NamedTuple):
+    """Which grant is meant."""
+
+    account: str
+    region: str
+    key_id: str
+    grant_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,10 @@ class Grant:
     context_equals: Pairs | None = None
     context_subset: Pairs | None = None
     source_arn: str | None = None
+
+    @property
+    def full_name(self) -> GrantName:
+        return GrantName(self.account, self.region, self.key_id, self.grant_id)
 
 
 class Use(NamedTuple):
@@ -237,6 +250,19 @@ def _includes(context: Pairs, subset: Pairs) -> bool:
     wanted = folded(subset)
     names = {name for name, _ in wanted}
     return {pair for pair in context if pair[0] in names} == set(wanted)
+
+
+def constraint_facts(grant: Grant) -> dict[str, Any]:
+    """What condition keys read of a grant's constraints, as members of `policy.facts.Facts`: kms:GrantConstraintType,
+    kms:GrantConstraintSourceArn, kms:EncryptionContext:… ("Condition keys for AWS KMS", CreateGrant and RetireGrant)."""
+    pairs, kind = grant.context_equals, "EncryptionContextEquals"
+    if pairs is None:
+        pairs, kind = grant.context_subset, "EncryptionContextSubset"
+    return {
+        "encryption_context": None if pairs is None else dict(pairs),
+        "grant_constraint_type": None if pairs is None else kind,
+        "grant_constraint_source_arn": grant.source_arn,
+    }
 
 
 # --- the same grant ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,10 @@ KEY_POLICY_BYTES: Final = 32_768
 KEYS_PER_REGION: Final = 100_000
 ALIASES_PER_KEY: Final = 50
 TAGS_PER_KEY: Final = 50
+GRANTS_PER_KEY: Final = 50_000
+
+# ListGrants and ListRetirableGrants: the service model's 1000 is looser than the service, which gives fewer at once.
+GRANTS_AT_ONCE: Final = 100
 
 # Items of a page: when the request says nothing, and at most. API reference of each operation; the service model allows
 # 1,000 everywhere. Who asks for more gets a page of the most: "it might return fewer".

@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
 from keystead import errors
 from keystead.crypto.hierarchy import Hierarchy
-from keystead.domain import arn, limits, pages, references, states
+from keystead.domain import arn, grantees, holdings, limits, pages, references, states
 from keystead.domain.caller import Caller
+from keystead.domain.grantees import Standing
+from keystead.domain.grants import Grant, GrantName, Use, constraint_facts
 from keystead.domain.key import Key
-from keystead.domain.policy import decide, sentences
+from keystead.domain.policy import decide, document, sentences
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.states import States
-from keystead.services import markers
+from keystead.services import granttokens, markers
 from keystead.services.facts import Answer, Facts, LoadedKey, compile_key
 from keystead.services.table import Row
 from keystead.services.wire import Wire
@@ -44,13 +47,15 @@ class Call(Generic[R]):
     """One call of one operation; see the module. Made by the dispatcher, used once.
 
     ``prepared`` is what the `Work` of a mutation has made before its transaction, None until then. ``slow``: what was
-    asked for takes so long to use that it is `Work`."""
+    asked for takes so long to use that it is `Work`. ``grant`` is the one that CreateGrant is to make, known before it
+    asks permission, since the grants of others may allow it or not; or the one that RetireGrant is to retire."""
 
     __slots__ = (
         "_hierarchy",
         "asked",
         "caller",
         "facts",
+        "grant",
         "key_arn",
         "material_id",
         "now",
@@ -88,16 +93,17 @@ class Call(Generic[R]):
         self.same_key: bool | None = None
         self.resources: list[tuple[str, str, str]] = []
         self.slow = False
+        self.grant: Grant | None = None
         self.prepared = prepared
         self._hierarchy = hierarchy
         self.wire = wire
 
     # --- permission --------------------------------------------------------------------------------------------------
 
-    def permit(self, permission: str, **values: Any) -> None:
-        """Ask for a permission that concerns no key (``*``): identity policies alone decide. Refuses with
+    def permit(self, permission: str, resource: str = "*", **values: Any) -> None:
+        """Ask for a permission that concerns no key: identity policies alone decide. Refuses with
         AccessDeniedException."""
-        self._permit(permission, "*", values)
+        self._permit(permission, resource, values)
 
     def permit_alias(self, permission: str, name: str) -> None:
         """Ask for a permission on an alias of the caller's own account and region."""
@@ -131,15 +137,20 @@ class Call(Generic[R]):
         self, text: str, permission: str | None, allowed_in: States | None, values: Mapping[str, Any]
     ) -> LoadedKey:
         reference = references.parse(text, self.caller.account, self.caller.region, aliases=self.row.aliases)
-        loaded = self._resolve(reference)
         permission = permission or self.row.permission
+        loaded = self._existing(reference, permission)
+        self._authorize(loaded, permission, reference, values)
+        states.check(allowed_in or self.row.states, loaded.key)
+        return loaded
+
+    def _existing(self, reference: references.Reference, permission: str) -> LoadedKey:
+        """The key. That there is none only its own account is told."""
+        loaded = self._resolve(reference)
         if loaded is None:
             self.asked = True  # nobody can permit what is not there
             if reference.account == self.caller.account:
                 raise errors.key_not_found(reference.arn)
             raise errors.access_denied(sentences.out_of_reach(self.caller.arn, permission, reference.arn))
-        self._authorize(loaded, permission, reference, values)
-        states.check(allowed_in or self.row.states, loaded.key)
         return loaded
 
     def admit_new(self, key: Key, reference: references.Reference) -> None:
@@ -162,11 +173,32 @@ class Call(Generic[R]):
         loaded = self.facts.key(reference.account, reference.region, key_id or "")
         return loaded if loaded is None or self.now < loaded.key.lasts else loaded.at(self.now)
 
+    def retiring(self, name: GrantName) -> Grant | None:
+        """The grant of that name, None if there is none, once the caller may retire it: as a principal that the grant
+        names for it, or by an identity policy if it is of the key's account. No key policy has a say in it."""
+        reference = references.Reference(name.account, name.region, key_id=name.key_id, by_arn=True)
+        loaded = self._existing(reference, self.row.permission)
+        found = self.grant = self.facts.read(lambda reader: reader.grant(*name))
+        values: dict[str, Any] = {}
+        says = grantees.NO_STANDING
+        if found is not None:
+            says = grantees.of_grant(found, self.caller.principal, grantees.retirers(found))
+            values = constraint_facts(found)
+        trusting = replace(loaded.key, policy=document.default_key_policy(name.account))
+        self._authorize(compile_key(trusting, loaded.aliases), self.row.permission, None, values, standing=says)
+        return found
+
     def _authorize(
-        self, loaded: LoadedKey, permission: str, reference: references.Reference | None, values: Mapping[str, Any]
+        self,
+        loaded: LoadedKey,
+        permission: str,
+        reference: references.Reference | None,
+        values: Mapping[str, Any],
+        standing: Standing | None = None,
     ) -> None:
         """The one place where a decision about a key is made. What may be remembered of it is kept with the loaded
-        key."""
+        key: what policies alone decide. Grants are asked when those do not allow; ``standing`` is what they say, if it
+        is known already."""
         self.asked = True
         key, principal = loaded.key, self.caller.principal
         foreign = key.account != principal.account
@@ -193,12 +225,20 @@ class Call(Generic[R]):
                 context=Context(self._conditions(values, loaded, reference)),
             )
             candidates = decide.candidates(question) if kept is None else kept.candidates
-            decision = decide.decide(question, candidates)
+            if decision is None:
+                decision = decide.decide(question, candidates)
             if kept is None:
                 loaded.remember(
                     (principal.arn, permission),
                     Answer(principal, policies, candidates, decision if candidates.steady else None),
                 )
+            if not decision.allowed and (loaded.granted or standing is not None):
+                says = self._grants_say(loaded, permission, values) if standing is None else standing
+                if says != grantees.NO_STANDING:
+                    question.grants, question.grant_direct = says.grants, says.direct
+                    question.grant_own_account, question.grant_to_account = says.own_account, says.account
+                    question.context = Context(question.context.facts)
+                    decision = decide.decide(question, candidates)
             if not decision.allowed and foreign and decision.because.kind in _KEYS_OWN_REFUSALS:
                 shown = sentences.out_of_reach(self.caller.arn, permission, self._as_typed(key, reference))
                 raise errors.access_denied(shown, detail=str(decision.because))
@@ -206,6 +246,15 @@ class Call(Generic[R]):
         self.resources.append((KEY_RESOURCE, key.account, key.arn))
         self.key_arn = key.arn
         self.material_id = key.material_id
+
+    def _grants_say(self, loaded: LoadedKey, permission: str, values: Mapping[str, Any]) -> Standing:
+        use = Use(
+            permission.removeprefix("kms:"), values.get("encryption_context"), values.get("source_arn"), self.grant
+        )
+        held = self.facts.held
+        return holdings.standing(
+            self.caller.principal, loaded.key.account, use, lambda identity: held(loaded, identity)
+        )
 
     def _as_typed(self, key: Key, reference: references.Reference | None) -> str:
         """A foreign key that was named by alias keeps its ARN to itself: the message names what the caller wrote."""
@@ -272,6 +321,19 @@ class Call(Generic[R]):
 
     def new_uuid(self) -> str:
         return str(uuid.UUID(bytes=self.random(16), version=4))
+
+    def new_grant_token(self, grant: Grant) -> str:
+        return granttokens.seal(self._hierarchy, grant, self.random)
+
+    def open_grant_token(self, token: str) -> GrantName:
+        return granttokens.open_token(self._hierarchy, token)
+
+    def key_by_arn(self, text: str) -> tuple[str, str, str]:
+        """Account, region and id of the key that an ARN names, which no other form may name here."""
+        reference = references.parse(text, self.caller.account, self.caller.region, aliases=False)
+        if not reference.by_arn:
+            raise errors.not_an_arn(text)
+        return reference.account, reference.region, reference.key_id or ""
 
     def existing_key_id(self, text: str) -> str:
         """The id of a key of the caller's own account that filters a list. Refused if there is none; asks no

@@ -28,7 +28,7 @@ from keystead.crypto.hierarchy import Hierarchy
 from keystead.domain.caller import Caller
 from keystead.domain.states import States
 from keystead.model.awsjson import OperationCodec, render_refusal
-from keystead.services import commit, events
+from keystead.services import commit, events, granttokens
 from keystead.services.call import KEY_RESOURCE
 from keystead.services.change import Change, Elsewhere
 from keystead.services.facts import Facts, Rows, Snapshot
@@ -100,6 +100,8 @@ class Dispatch:
                 raise errors.not_offered(f"The operation {arrival.operation}")
             request = arrival.codec.decode(arrival.body)  # 1
             _check_offered(row, request)
+            if getattr(request, "grant_tokens", None):
+                granttokens.check(self._hierarchy, request.grant_tokens)
             call = self._call(arrival, row, request, self._snapshot)  # 2
             answer = _run(call)  # 4
             if isinstance(answer, Work):
@@ -245,6 +247,9 @@ class Dispatch:
                 resources=call.resources,
                 key_material_id=material_id,
             )
+        if row.noted is not None:
+            noted = row.noted(call, answer)
+            return self._event(arrival, event_id, request_parameters=shown, resources=call.resources, **noted)
         wire = arrival.wire
         return record.plain(
             event_source=self._service.event_source,
@@ -292,13 +297,10 @@ _READING = ("Describe", "Get", "List", "Generate", "Verify", "Sign", "Derive", "
 
 
 def _check_offered(row: Row, request: Any) -> None:
-    """Refuse by name what the model has and this version does not offer, and grant tokens that nobody can have been
-    given."""
+    """Refuse by name what the model has and this version does not offer."""
     for member in row.withheld:
         if getattr(request, member):
             raise errors.not_offered(f"{row.name} with {_wire_name(request, member)}")
-    if getattr(request, "grant_tokens", None):
-        raise errors.invalid_grant_token()
 
 
 def _wire_name(request: Any, member: str) -> str:

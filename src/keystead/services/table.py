@@ -30,8 +30,9 @@ class Row:
     ``cross_account``: the key may belong to another account. ``mutates``: the function always returns a `Change`.
     ``read_only`` is CloudTrail's readOnly. ``logged`` are the request members that CloudTrail's requestParameters
     show, by attribute name, with the value that stands for an absent member (None leaves it out); ``computed`` are those
-    whose value takes more than one member to tell. ``withheld`` are
-    members of the pinned model that this version does not offer: a request that carries one is refused by name."""
+    whose value takes more than one member to tell. ``withheld`` are members of the pinned model that this version does
+    not offer: a request that carries one is refused by name. ``noted`` makes of the call and its answer what the record
+    of a success says besides (arguments of `audit.record.event`)."""
 
     name: str
     function: Function
@@ -47,6 +48,7 @@ class Row:
     computed: tuple[tuple[str, Callable[[Any], Any]], ...]
     withheld: tuple[str, ...]
     answer_logged: bool
+    noted: Callable[[Gate[Any], Any], Mapping[str, Any]] | None
 
     def parameters(self, request: object) -> dict[str, Any] | None:
         """CloudTrail's requestParameters of this request: only what the row lists, never plaintext, ciphertext or
@@ -77,6 +79,7 @@ def operation(
     computed: Mapping[str, Callable[[Any], Any]] | None = None,
     withheld: Iterable[str] = (),
     answer_logged: bool = False,
+    noted: Callable[[Gate[Any], Any], Mapping[str, Any]] | None = None,
 ) -> Callable[[Function], Row]:
     """Make the row of the operation whose function follows.
 
@@ -101,6 +104,7 @@ def operation(
             computed=tuple((camel(attribute), function) for attribute, function in (computed or {}).items()),
             withheld=tuple(withheld),
             answer_logged=answer_logged,
+            noted=noted,
         )
 
     return row

@@ -12,6 +12,7 @@ from keystead.services.kms import (
     deletion,
     encapsulating,
     encrypting,
+    grants,
     keys,
     macs,
     policies,
@@ -25,23 +26,17 @@ from keystead.services.kms import (
 from keystead.services.table import Service, collect
 
 _LATER_IMPORT: Final = "imported key material is not offered yet"
-_LATER_GRANTS: Final = "grants are not offered yet"
 _LATER_STORES: Final = "custom key stores are not offered yet"
 
 NOT_OFFERED: Final = {
     "ConnectCustomKeyStore": _LATER_STORES,
     "CreateCustomKeyStore": _LATER_STORES,
-    "CreateGrant": _LATER_GRANTS,
     "DeleteCustomKeyStore": _LATER_STORES,
     "DeleteImportedKeyMaterial": _LATER_IMPORT,
     "DescribeCustomKeyStores": _LATER_STORES,
     "DisconnectCustomKeyStore": _LATER_STORES,
     "GetParametersForImport": _LATER_IMPORT,
     "ImportKeyMaterial": _LATER_IMPORT,
-    "ListGrants": _LATER_GRANTS,
-    "ListRetirableGrants": _LATER_GRANTS,
-    "RetireGrant": _LATER_GRANTS,
-    "RevokeGrant": _LATER_GRANTS,
     "UpdateCustomKeyStore": _LATER_STORES,
 }
 
@@ -63,6 +58,7 @@ KMS: Final = Service(
             deletion,
             encapsulating,
             encrypting,
+            grants,
             keys,
             macs,
             policies,
