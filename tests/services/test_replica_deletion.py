@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.services.families import DAY, THERE, THIRD, code, described, family, swept
 from tests.services.office import ACCOUNT, REGION, Office
 
@@ -20,7 +22,11 @@ def test_a_primary_begins_to_wait_when_its_last_replica_is_gone(play: Any) -> No
 
         await office.call("ScheduleKeyDeletion", region=THIRD, KeyId=key_id, PendingWindowInDays=7)
         office.now += 7 * DAY
-        assert (await described(office, key_id))["KeyState"] == "PendingReplicaDeletion"
+        waiting = await described(office, key_id)
+        assert (waiting["KeyState"], waiting["MultiRegionConfiguration"]["ReplicaKeys"]) == (
+            "PendingReplicaDeletion",
+            [],
+        )
         await swept(office)
         primary = await described(office, key_id)
         assert (primary["KeyState"], primary["DeletionDate"]) == ("PendingDeletion", office.now + 10 * DAY)
@@ -34,6 +40,23 @@ def test_a_primary_begins_to_wait_when_its_last_replica_is_gone(play: Any) -> No
         await swept(office)
         assert not await described(office, key_id)
         assert office.store.read(lambda reader: reader.key(ACCOUNT, REGION, key_id)) is None
+
+    play(story)
+
+
+@pytest.mark.parametrize("first", [REGION, THERE, THIRD])
+def test_a_primary_waits_for_all_its_replicas_wherever_it_is(play: Any, first: str) -> None:
+    async def story(office: Office) -> None:
+        key_id = await family(office, THERE, THIRD)
+        await office.call("UpdatePrimaryRegion", KeyId=key_id, PrimaryRegion=first)
+        await office.call("ScheduleKeyDeletion", region=first, KeyId=key_id, PendingWindowInDays=7)
+        replicas = [region for region in (REGION, THERE, THIRD) if region != first]
+        for region in replicas:
+            await office.call("ScheduleKeyDeletion", region=region, KeyId=key_id, PendingWindowInDays=7)
+            office.now += 7 * DAY
+            await swept(office)
+            state = "PendingDeletion" if region == replicas[-1] else "PendingReplicaDeletion"
+            assert (await described(office, key_id, first))["KeyState"] == state
 
     play(story)
 

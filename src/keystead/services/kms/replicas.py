@@ -83,7 +83,7 @@ def replicate_key(call: Gate[ReplicateKeyRequest]) -> Change:
             replica_tags=[Tag(tag_key=name, tag_value=value) for name, value in tags],
         ),
         (change.put(replica), *call.copied_material(primary, replica)),
-        tuple(change.touch(member) for member in members),
+        (change.touch(replica),),
         elsewhere=(_creation(replica, created, request, bypass=bypass),),
     )
 
