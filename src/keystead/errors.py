@@ -258,6 +258,26 @@ def other_material_waits(material_id: str, key_arn: str, other: str) -> Refusal:
     )
 
 
+def valid_to_missing() -> Refusal:
+    return validation("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES")
+
+
+def valid_to_of_unending_material() -> Refusal:
+    return validation("A validTo date cannot be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE")
+
+
+def valid_to_past() -> Refusal:
+    return validation("ValidTo must be in the future")
+
+
+def valid_to_too_late() -> Refusal:
+    return validation("ValidTo must be less than 365 days in the future")
+
+
+def material_id_of_new_material() -> Refusal:
+    return validation("Input parameter keyMaterialId cannot be used with NEW_KEY_MATERIAL importType.")
+
+
 def unexpected_material(expected: str | None) -> Refusal:
     """The material is not the one that was to be imported again; None when there was none before."""
     message = None if expected is None else f"Imported key material does not have the expected identifier ({expected})."

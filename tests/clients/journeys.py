@@ -7,10 +7,15 @@ which calls which, a test holds it against the operations table, so that a new o
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tests.clients.programs import Program, Refused
 
@@ -205,6 +210,40 @@ def rotation_of_a_key(program: Program) -> None:
     assert program.call("GetKeyRotationStatus", KeyId=key)["KeyRotationEnabled"] is False
 
 
+def material_of_your_own(program: Program) -> None:
+    key = a_key(program, Origin="EXTERNAL")
+    assert key["KeyState"] == "PendingImport"
+    material = os.urandom(32)
+
+    def bring() -> str:
+        given = program.call(
+            "GetParametersForImport",
+            KeyId=key["KeyId"],
+            WrappingAlgorithm="RSAES_OAEP_SHA_256",
+            WrappingKeySpec="RSA_2048",
+        )
+        wrapping = load_der_public_key(given["PublicKey"])
+        assert isinstance(wrapping, RSAPublicKey)
+        return str(
+            program.call(
+                "ImportKeyMaterial",
+                KeyId=key["KeyId"],
+                ImportToken=given["ImportToken"],
+                EncryptedKeyMaterial=wrapping.encrypt(material, OAEP(MGF1(SHA256()), SHA256(), None)),
+                ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
+            )["KeyMaterialId"]
+        )
+
+    material_id = bring()
+    assert program.call("DescribeKey", KeyId=key["KeyId"])["KeyMetadata"]["CurrentKeyMaterialId"] == material_id
+    blob = program.call("Encrypt", KeyId=key["KeyId"], Plaintext=SECRET)["CiphertextBlob"]
+    program.call("DeleteImportedKeyMaterial", KeyId=key["KeyId"])
+    with refused("KMSInvalidStateException"):
+        program.call("Decrypt", CiphertextBlob=blob)
+    assert bring() == material_id
+    assert program.call("Decrypt", CiphertextBlob=blob)["Plaintext"] == SECRET
+
+
 def data_key_pairs(program: Program) -> None:
     key = a_key(program)["KeyId"]
     made = program.call("GenerateDataKeyPair", KeyId=key, KeyPairSpec="RSA_2048", EncryptionContext=CONTEXT)
@@ -315,6 +354,7 @@ CALLS: dict[Journey, frozenset[str]] = {
     rotation_of_a_key: frozenset(
         "EnableKeyRotation GetKeyRotationStatus RotateKeyOnDemand ListKeyRotations DisableKeyRotation".split()
     ),
+    material_of_your_own: frozenset("GetParametersForImport ImportKeyMaterial DeleteImportedKeyMaterial".split()),
     data_key_pairs: frozenset("GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext".split()),
     signatures: frozenset("GetPublicKey Sign Verify".split()),
     authentication: frozenset("GenerateMac VerifyMac".split()),

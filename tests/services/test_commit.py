@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,25 @@ def test_a_change_with_several_records_is_answered_when_the_last_is_durable(tmp_
         office.committer.tick()
         await asyncio.sleep(0.2)
         assert len(office.journal.lines) == 5
+        office.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("lost", ["RotateKeyOnDemand", "RotateKey"])
+def test_an_answer_waits_for_all_its_records_whichever_of_them_fails(tmp_path: Path, lost: str) -> None:
+    async def main() -> None:
+        office = Office(tmp_path)
+        key = (await office.make_key())["KeyId"]
+        append = office.journal.append
+
+        def failing(record: bytes, done: Callable[[BaseException | None], None]) -> None:
+            office.journal.broken = OSError("full") if json.loads(record)["eventName"] == lost else None
+            append(record, done)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(office.journal, "append", failing)
+            assert (await office.call("RotateKeyOnDemand", KeyId=key))[0] == 503
         office.close()
 
     asyncio.run(main())

@@ -6,12 +6,17 @@ import base64
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from keystead.crypto.hierarchy import Hierarchy
+from keystead.services.gate import Gate
+from keystead.services.kms.operations import KMS
+from keystead.services.work import Work
 from keystead.services.wrapped import load_secrets
+from tests.services.holder import STAYS, Holder, stored
 from tests.services.office import ACCOUNT, ALLOW_ALL, OTHER, REGION, Office
 
 MESSAGE = b"what nobody should read"
@@ -349,5 +354,23 @@ def test_what_a_thread_refuses_is_recorded_with_its_code(play: Any) -> None:
         assert answer == {"__type": "KMSInvalidSignatureException"}
         assert office.journal.lines[-1]["errorCode"] == "KMSInvalidSignatureException"
         assert office.reported == []
+
+    play(story)
+
+
+def test_the_gate_imports_into_no_key_that_the_call_was_not_admitted_to(play: Any) -> None:
+    async def story(office: Office) -> None:
+        holder, other = await Holder.new(office), await Holder.new(office)
+        body = holder.wrapper.body(bytes(32), ExpirationModel=STAYS)
+
+        def astray(call: Gate[Any]) -> Work:
+            key = call.key(call.request.key_id)
+            strange = stored(office, other.key_id)
+            return Work(call.unwrapping_import(strange, call.request.import_token, b"") if key else lambda: None)
+
+        row = replace(KMS.rows["ImportKeyMaterial"], function=astray)
+        status, _ = await office.call("ImportKeyMaterial", row=row, KeyId=holder.key_id, **body)
+        assert status == 500
+        assert "not admitted" in repr(office.reported)
 
     play(story)

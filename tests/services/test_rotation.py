@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 from typing import Any
 
 from keystead.domain import limits
-from keystead.domain.key import Key
+from tests.services.holder import SECRET, done, stored, sweep
 from tests.services.office import ACCOUNT, REGION, Office
 
 DAY = limits.SECONDS_PER_DAY
-SECRET = base64.b64encode(b"a secret").decode()
-
-
-async def done(office: Office, operation: str, **body: Any) -> dict[str, Any]:
-    status, answer = await office.call(operation, **body)
-    assert status == 200, answer
-    return answer
-
-
-async def sweep(office: Office) -> int:
-    begun = office.sweep.run()
-    await asyncio.sleep(0.2)
-    return begun
-
-
-def stored(office: Office, key_id: str) -> Key:
-    key = office.store.read(lambda reader: reader.key(ACCOUNT, REGION, key_id))
-    assert key is not None
-    return key
 
 
 async def rotations(office: Office, key_id: str) -> list[tuple[str, float]]:

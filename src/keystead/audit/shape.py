@@ -159,8 +159,11 @@ def parameters(shown: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 def in_words(time: float) -> str:
     """``Aug 10, 2022, 10:38:27 PM``: how CloudTrail writes times inside parameters and elements. Seconds since the
-    epoch, UTC."""
-    moment = datetime.fromtimestamp(int(time), UTC)
+    epoch, UTC; what no calendar has a date for stays a number."""
+    try:
+        moment = datetime.fromtimestamp(int(time), UTC)
+    except (ValueError, OverflowError, OSError):
+        return str(time)
     month = _MONTHS[moment.month - 1]
     half = "AM" if moment.hour < 12 else "PM"
     return f"{month} {moment.day}, {moment.year}, {moment.hour % 12 or 12}:{moment:%M:%S} {half}"

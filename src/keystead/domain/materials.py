@@ -85,7 +85,7 @@ def standing(key: Key, history: History) -> Key:
     and whether all of it is there. A key that lacks any of it waits for import; one that has all of it again is
     enabled, also if it was disabled before."""
     now_current = current(history)
-    material_id = None if now_current is None else now_current.material_id
+    material_id = key.material_id if now_current is None else now_current.material_id
     if key.origin != EXTERNAL:
         return replace(key, material_id=material_id)
     lasting = [one for one in history if one.state not in WAITING]

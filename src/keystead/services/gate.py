@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from keystead import errors
-from keystead.crypto import ciphertext, keyspecs
+from keystead.crypto import ciphertext, importing, keyspecs
 from keystead.crypto.capabilities import (
     Agreer,
     Decapsulator,
@@ -143,9 +143,21 @@ class Gate(Call[R]):
         else:
             self.same_key = found is not None and aimed is not None and found.key.arn == aimed.key.arn
 
+    # --- material that comes and goes ---------------------------------------------------------------------------------
+
     def bench(self, reader: Reader) -> Bench:
         """What it takes to add material to a key, and to let it go."""
         return Bench(reader, self._hierarchy, self.random, self.now)
+
+    def import_offer(self, key: Key, algorithm: str, wrapping_spec: str) -> Callable[[], importing.Offer]:
+        """What makes a wrapping key for an import into ``key``, and its token. Slow."""
+        return partial(importing.offer, self._hierarchy, key, algorithm, wrapping_spec, self.now, self.random)
+
+    def unwrapping_import(self, key: Key, token: bytes, encrypted: bytes) -> Callable[[], importing.Imported]:
+        """What opens the material that a caller wrapped for ``key``; its outcome is this call's ``prepared``. Slow."""
+        if self.key_arn != key.arn:
+            raise PermissionError(f"{self.row.name} imports into a key that it was not admitted to")
+        return partial(importing.unwrap_import, self._hierarchy, key, token, encrypted, self.now)
 
     # --- everything else: one capability for each usage and side ------------------------------------------------------
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from keystead import errors
-from keystead.domain import limits
+from keystead.domain import limits, materials
 from keystead.domain.key import Key, KeyState
 from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import States
@@ -88,5 +88,7 @@ def _check_window(days: int) -> None:
 )
 def cancel_key_deletion(call: Call[CancelKeyDeletionRequest]) -> Change:
     key = call.key(call.request.key_id)
-    kept = replace(key, state=KeyState.DISABLED, deletion_date=None, pending_window_days=None)
+    history = call.facts.read(lambda reader: reader.material_facts(key.account, key.region, key.key_id))
+    cancelled = replace(key, state=KeyState.DISABLED, deletion_date=None, pending_window_days=None)
+    kept = materials.standing(cancelled, history)
     return change.keep(kept, CancelKeyDeletionResponse(key_id=key.arn))

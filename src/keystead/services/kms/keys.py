@@ -12,7 +12,7 @@ from typing import Any
 from keystead import errors
 from keystead.crypto import keyspecs
 from keystead.domain import limits
-from keystead.domain.key import EXTERNAL, Key, KeyState
+from keystead.domain.key import EXTERNAL, ExpirationModel, Key, KeyState
 from keystead.domain.keytypes import SYMMETRIC_DEFAULT, KeyTypes
 from keystead.domain.policy import document
 from keystead.domain.states import States
@@ -58,7 +58,7 @@ def metadata(key: Key, related: Sequence[Key] = ()) -> KeyMetadata:
         key_usage=key.usage,
         key_state=key.state.value,
         deletion_date=key.deletion_date if key.state is KeyState.PENDING_DELETION else None,
-        valid_to=key.valid_to if imported else None,
+        valid_to=key.valid_to if imported and key.expiration_model is ExpirationModel.EXPIRES else None,
         origin=key.origin,
         expiration_model=key.expiration_model if imported else None,
         key_manager=key.manager,

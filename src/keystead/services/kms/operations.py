@@ -13,6 +13,7 @@ from keystead.services.kms import (
     encapsulating,
     encrypting,
     grants,
+    importing,
     keys,
     macs,
     policies,
@@ -25,18 +26,14 @@ from keystead.services.kms import (
 )
 from keystead.services.table import Service, collect
 
-_LATER_IMPORT: Final = "imported key material is not offered yet"
 _LATER_STORES: Final = "custom key stores are not offered yet"
 
 NOT_OFFERED: Final = {
     "ConnectCustomKeyStore": _LATER_STORES,
     "CreateCustomKeyStore": _LATER_STORES,
     "DeleteCustomKeyStore": _LATER_STORES,
-    "DeleteImportedKeyMaterial": _LATER_IMPORT,
     "DescribeCustomKeyStores": _LATER_STORES,
     "DisconnectCustomKeyStore": _LATER_STORES,
-    "GetParametersForImport": _LATER_IMPORT,
-    "ImportKeyMaterial": _LATER_IMPORT,
     "UpdateCustomKeyStore": _LATER_STORES,
 }
 
@@ -59,6 +56,7 @@ KMS: Final = Service(
             encapsulating,
             encrypting,
             grants,
+            importing,
             keys,
             macs,
             policies,
