@@ -174,3 +174,18 @@ def test_material_that_waits_goes_from_all_when_the_primary_deletes_it(play: Any
         assert base64.b64decode(await seal_in(office, AWAY, here.key_id))
 
     play(story)
+
+
+def test_material_that_only_a_deleted_replica_lacked_can_be_rotated_to(play: Any) -> None:
+    async def story(office: Office) -> None:
+        here = await Holder.new(office)
+        await here.take(FIRST)
+        related(office, here.key_id, FIRST)
+        second = await here.take(SECOND, ImportType="NEW_KEY_MATERIAL")
+        _, answer = await office.call("RotateKeyOnDemand", KeyId=here.key_id)
+        assert answer["__type"] == "KMSInvalidStateException"
+        office.store.transact(lambda transaction: transaction.delete_key(ACCOUNT, AWAY, here.key_id))
+        await here.call("RotateKeyOnDemand")
+        assert (await here.metadata())["CurrentKeyMaterialId"] == second
+
+    play(story)

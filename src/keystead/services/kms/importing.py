@@ -121,7 +121,7 @@ def _check_members(key: Key, request: ImportKeyMaterialRequest) -> None:
     if request.import_type == NEW:
         if request.key_material_id is not None:
             raise errors.material_id_of_new_material()
-        if key.primary_region not in {None, key.region}:
+        if key.is_replica:
             raise errors.not_a_primary(key.arn)  # replicas are given what the primary has
 
 
@@ -208,7 +208,7 @@ def _delete(bench: Bench, key: Key, material_id: str | None) -> Change:
     answer = DeleteImportedKeyMaterialResponse(
         key_id=key.arn, key_material_id=found.material_id if has_versions(key) else None
     )
-    if found.state not in materials.WAITING or key.primary_region not in {None, key.region}:
+    if found.state not in materials.WAITING or key.is_replica:
         writes = material.settle(key, history, [materials.without_bytes(found)])
         return Change(
             answer, (*material.drop_bytes(key, found.material_id), *writes), (change.touch(key),), shreds=True

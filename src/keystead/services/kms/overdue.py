@@ -64,7 +64,7 @@ def _rotate(bench: Bench, key: Key) -> Change:
     due, days = key.next_rotation, key.rotation_period_days
     if key.state is not KeyState.ENABLED or due is None or days is None or bench.now < due:
         raise NotDue
-    if key.primary_region not in {None, key.region}:
+    if key.is_replica:
         raise NotDue
     # A sweep that comes a little late does not shift the schedule; a key that was disabled begins a new one.
     begin = due if bench.now - due < limits.SECONDS_PER_DAY else bench.now

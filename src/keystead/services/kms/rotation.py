@@ -31,7 +31,7 @@ from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.family import synchronized
 from keystead.services.gate import Gate
-from keystead.services.material import has_versions
+from keystead.services.material import Bench, has_versions
 from keystead.services.table import operation
 from keystead.store.interface import Reader
 
@@ -86,7 +86,7 @@ def _rotatable(call: Call[Any], *, generated: bool, **values: Any) -> Key:
 
 
 def _check_primary(key: Key) -> None:
-    if key.primary_region not in {None, key.region}:
+    if key.is_replica:
         raise errors.not_a_primary(key.arn)
 
 
@@ -142,11 +142,19 @@ def rotate_key_on_demand(call: Gate[RotateKeyOnDemandRequest]) -> Change:
             raise errors.too_many_rotations(key.arn)
         if key.origin == EXTERNAL:
             waiting = materials.waiting(history)
-            if waiting is None or waiting.state is not MaterialState.PENDING_ROTATION:
+            if waiting is None or not _is_ready(bench, key, waiting):
                 raise errors.no_material_to_rotate_to(key.arn)
         return material.rotate(bench, key, RotationType.ON_DEMAND, RotateKeyOnDemandResponse(key_id=key.arn))
 
     return call.facts.read(decide)
+
+
+def _is_ready(bench: Bench, key: Key, waiting: Material) -> bool:
+    """Whether imported material can be rotated to: every replica has had it, or all that are left have it."""
+    if waiting.state is MaterialState.PENDING_ROTATION:
+        return True
+    held = (materials.find(bench.history(one), waiting.material_id) for one in bench.family(key))
+    return all(one is not None and one.present for one in held)
 
 
 @operation(
