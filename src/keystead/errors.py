@@ -7,6 +7,8 @@ text has ``message=None`` here and must stay so.
 Guarantees: a sentence never carries key material, plaintext, a signature or a token. Does not guarantee that the
 resource named in a sentence exists; who may learn that is decided where the refusal is raised."""
 
+# length: every way to refuse in one place, so that a sentence is found and nobody words it twice
+
 from __future__ import annotations
 
 from typing import Final
