@@ -24,8 +24,8 @@ def written(key: PrivateKeyTypes) -> bytes:
 
 
 def read(material: bytes) -> PrivateKeyTypes:
-    """The key of some material. An RSA key's numbers are not checked, which takes 30 to 200 ms: `checked` did that
-    once, where the key was made or came in."""
+    """The key of some material. An RSA key's numbers are not checked, which takes long: `checked` did that once, where
+    the key came in, and a key that was made here was tried when it was made."""
     return load_der_private_key(material, None, unsafe_skip_rsa_key_validation=True)
 
 
