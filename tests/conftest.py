@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.loopback import no_socket_beyond_loopback  # noqa: F401  a fixture
+from tests.optional import skip_ml_kem_512_without_its_package  # noqa: F401  a fixture
 from tests.published import pytest_terminal_summary  # noqa: F401  a hook
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  hooks
 

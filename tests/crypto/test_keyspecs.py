@@ -55,12 +55,6 @@ PLAINTEXTS = {
 CAPABILITIES = [(row, usage) for row in SPECS.values() for usage in row.algorithms]
 
 
-@pytest.fixture(scope="module")
-def materials() -> dict[str, bytes]:
-    """One material of each spec: RSA takes its time."""
-    return {name: row.generate(os.urandom) for name, row in SPECS.items()}
-
-
 def test_every_spec_of_the_model_is_a_row_or_is_refused_with_a_reason() -> None:
     model = set(Service.load("kms").shape("KeySpec").enum)
     assert set(SPECS) | set(NOT_OFFERED_SPECS) == model

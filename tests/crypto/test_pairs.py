@@ -38,6 +38,8 @@ PLAINTEXT_MAX = 4096
 
 @pytest.fixture(scope="module", params=OFFERED)
 def made(request: pytest.FixtureRequest) -> tuple[str, pairs.Pair]:
+    if reason := keyspecs.SPECS[request.param].lacking():
+        pytest.skip(reason)
     return request.param, pairs.generate(request.param, os.urandom)
 
 
