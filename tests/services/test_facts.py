@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from keystead.domain.grants import Grant
+from keystead.domain import grants
+from keystead.domain.grants import Grant, Use
 from keystead.domain.key import Material, MaterialState
-from keystead.services import change, facts
-from keystead.services.facts import LoadedKey
-from keystead.store.reader import SqlReader
+from keystead.services import change
+from keystead.services.facts import LoadedKey, bears
 from tests.services.office import ACCOUNT, REGION, Office
 
 ALICE, BOB = "AIDAALICE", "AIDABOB"
@@ -24,19 +25,11 @@ def _grant(key_id: str, grantee: str, number: int = 1) -> Grant:
 
 
 class Watched:
-    """An office whose snapshot counts its reads, and writes down which single grants are read."""
+    """An office whose snapshot counts its reads."""
 
     def __init__(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         self.office = office
         self.reads = 0
-        self.rows: list[str] = []
-        one = SqlReader.grant
-
-        def noting(reader: SqlReader, *name: str) -> Grant | None:
-            self.rows.append(name[-1])
-            return one(reader, *name)
-
-        monkeypatch.setattr(SqlReader, "grant", noting)
         read = office.store.read
 
         def counting(question: Any) -> Any:
@@ -65,8 +58,8 @@ class Watched:
         self.office.epochs.publish(1, self.office.snapshot.newest())
         self.office.snapshot.refresh()
 
-    def count(self, loaded: LoadedKey, identity: str) -> int:
-        return len(self.office.snapshot.held(loaded, identity) or ())
+    def bears(self, loaded: LoadedKey, identity: str, operation: str = "Decrypt", **context: str) -> bool:
+        return bears(self.office.snapshot, loaded, Use(operation, context), identity, None)
 
     def key(self, key_id: str) -> LoadedKey:
         found = self.office.snapshot.key(ACCOUNT, REGION, key_id)
@@ -111,45 +104,66 @@ def test_a_grant_is_seen_from_its_change_on_and_the_key_stays_loaded(
 ) -> None:
     def story(watched: Watched, key_id: str) -> None:
         loaded = watched.key(key_id)
-        assert watched.count(loaded, ALICE) == 0
+        assert not watched.bears(loaded, ALICE)
         watched.put(_grant(key_id, ALICE))
         assert watched.key(key_id) is loaded
-        assert (watched.count(loaded, ALICE), watched.count(loaded, BOB)) == (1, 0)
+        assert (watched.bears(loaded, ALICE), watched.bears(loaded, BOB)) == (True, False)
+        assert not watched.bears(loaded, ALICE, "Encrypt")
         watched.put(_grant(key_id, BOB, 2), _grant(key_id, ALICE, 3))
-        assert (watched.count(loaded, ALICE), watched.count(loaded, BOB)) == (2, 1)
+        assert (watched.bears(loaded, ALICE), watched.bears(loaded, BOB)) == (True, True)
         watched.remove(_grant(key_id, ALICE))
         watched.remove(_grant(key_id, BOB, 2))
-        assert (watched.count(loaded, ALICE), watched.count(loaded, BOB)) == (1, 0)
+        assert (watched.bears(loaded, ALICE), watched.bears(loaded, BOB)) == (True, False)
+        watched.remove(_grant(key_id, ALICE, 3))
+        assert not watched.bears(loaded, ALICE)
 
     _run(tmp_path, monkeypatch, story)
 
 
-def test_what_is_known_of_grants_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a change, one row is read, however many grants there are."""
-
+def test_what_is_known_of_grants_is_not_read_again_until_one_of_the_identity_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def story(watched: Watched, key_id: str) -> None:
         loaded = watched.key(key_id)
-        watched.put(*(_grant(key_id, ALICE, number) for number in range(1, 40)))
-        assert (watched.count(loaded, ALICE), watched.count(loaded, BOB)) == (39, 0)
-        before, rows = watched.reads, list(watched.rows)
-        assert (watched.count(loaded, ALICE), watched.count(loaded, BOB)) == (39, 0)
-        assert (watched.reads, watched.rows) == (before, rows)
-        watched.put(_grant(key_id, ALICE, 40))
-        assert watched.count(loaded, ALICE) == 40
-        assert watched.rows == [*rows, f"{40:064x}"]
+        watched.put(_grant(key_id, ALICE), replace(_grant(key_id, ALICE, 2), context_subset=(("a", "1"),)))
+        asked = [(ALICE, {"a": "1"}), (ALICE, {"a": "2"}), (BOB, {})]
+        for _ in range(3):
+            for identity, context in asked:
+                watched.bears(loaded, identity, **context)
+        before = watched.reads
+        for identity, context in asked:
+            watched.bears(loaded, identity, **context)
+        assert watched.reads == before
+        watched.put(_grant(key_id, "AIDACAROL", 3))
+        before = watched.reads
+        for identity, context in asked:
+            watched.bears(loaded, identity, **context)
+        assert watched.reads == before, "what others are given is no reason to look again"
+        watched.put(_grant(key_id, ALICE, 4))
+        before = watched.reads
+        assert watched.bears(loaded, ALICE)
+        assert watched.reads == before + 2, "the shapes, and one grant"
 
     _run(tmp_path, monkeypatch, story)
 
 
-def test_grants_in_memory_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "_GRANTS", 5)
+def test_one_grant_among_many_is_found_by_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand grants of one grantee, each for a context of its own: one row is read."""
 
     def story(watched: Watched, key_id: str) -> None:
         loaded = watched.key(key_id)
-        watched.put(*(_grant(key_id, f"AIDA{number}", number) for number in range(1, 12)))
-        for _ in range(2):
-            for number in range(1, 12):
-                assert watched.count(loaded, f"AIDA{number}") == 1
-                assert len(loaded.grants) <= 5
+        watched.put(
+            *(
+                replace(_grant(key_id, ALICE, number), context_subset=(("tenant", "one"), ("volume", f"v{number}")))
+                for number in range(1000)
+            )
+        )
+        looked: list[Any] = []
+        allows = grants.allows
+        monkeypatch.setattr(grants, "allows", lambda one, use: looked.append(one) or allows(one, use))
+        for volume, expected in (("v0", True), ("v999", True), ("v1000", False), ("", False)):
+            looked.clear()
+            assert watched.bears(loaded, ALICE, tenant="one", volume=volume) is expected
+            assert len(looked) == expected
 
     _run(tmp_path, monkeypatch, story)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from keystead.services.facts import Snapshot
+from keystead.services import facts
 from tests.services.granting import OTHER_ROOT, ROOT, X, allow, done, grant, listed, may, policy, refused
 from tests.services.office import ACCOUNT, ALLOW_ALL, OTHER, Office
 
@@ -124,13 +124,13 @@ def test_a_disabled_key_stays_disabled_for_its_grantees(play: Any) -> None:
 def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The identities whose grants were asked for."""
     asked: list[str] = []
-    held = Snapshot.held
+    bears = facts.bears
 
-    def noting(snapshot: Snapshot, loaded: Any, identity: str) -> Any:
+    def noting(known: Any, loaded: Any, use: Any, identity: str, issuer: str | None) -> bool:
         asked.append(identity)
-        return held(snapshot, loaded, identity)
+        return bears(known, loaded, use, identity, issuer)
 
-    monkeypatch.setattr(Snapshot, "held", noting)
+    monkeypatch.setattr("keystead.services.call.bears", noting)
     return asked
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from keystead.domain.caller import Principal, PrincipalKind
-from keystead.domain.grants import Grant
+from keystead.domain.grants import IN_ORDER, Grant
 from keystead.domain.key import (
     Alias,
     ExpirationModel,
@@ -219,7 +219,7 @@ grants = st.builds(
     key_id=st.just(KEY_ID),
     grant_id=texts.filter(bool),
     grantee=texts,
-    operations=st.lists(texts, max_size=4).map(tuple),
+    operations=st.lists(st.sampled_from(IN_ORDER), max_size=4, unique=True).map(tuple),
     issuing_account=texts,
     created=times,
     name=st.none() | texts,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from keystead.domain import holdings
 from keystead.domain.caller import Principal
 from keystead.domain.key import Key, KeyState
 from keystead.store import rows
@@ -116,7 +117,10 @@ def test_nothing_is_found_under_names_that_were_not_put(store: Store) -> None:
     assert store.read(lambda r: r.related(bytes(16))) == []
     assert store.read(lambda r: r.material_facts(ACCOUNT, REGION, "other")) == []
     assert store.read(lambda r: r.grant(ACCOUNT, REGION, "other", examples.grant().grant_id)) is None
-    assert store.read(lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, [USER + "x"])) == []
+    sought = holdings.Sought(holdings.bits(["Decrypt"]), (holdings.demand(examples.grant()),))
+    assert store.read(lambda r: r.grant_sought(ACCOUNT, REGION, KEY_ID, "AIDAX", sought, None)) is None
+    assert store.read(lambda r: r.grant_sought(ACCOUNT, REGION, KEY_ID, examples.USER_ID, sought, "nobody")) is None
+    assert store.read(lambda r: r.grant_shapes(ACCOUNT, REGION, KEY_ID, "AIDAX", 9)) == []
     assert store.read(lambda r: r.has_grants(ACCOUNT, REGION, "other")) is False
     assert store.read(lambda r: r.last_use(ACCOUNT, REGION, "other")) is None
     assert store.read(lambda r: r.alias(ACCOUNT, REGION, "alias/Payroll")) is None

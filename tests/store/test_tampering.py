@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from keystead.domain import holdings
 from keystead.store import rows
 from keystead.store import statements as sql
 from keystead.store.interface import Reader, Store, StoreTampered
@@ -28,6 +29,13 @@ class Kind(NamedTuple):
 
 ALIAS = "alias/payroll"
 GRANT = examples.grant().grant_id
+SOUGHT = holdings.Sought(holdings.bits(examples.grant().operations), (holdings.demand(examples.grant()),))
+SEEKING = (
+    sql.READ_GRANT_DEMANDING,
+    sql.READ_GRANT_DEMANDING_OF_ISSUER,
+    sql.READ_GRANT_DESCRIBING,
+    sql.READ_GRANT_DESCRIBING_OF_ISSUER,
+)
 RETIRING = examples.grant().retiring or ""
 KINDS = (
     Kind("keys", (ACCOUNT, REGION, KEY_ID), sql.KEY[3:], lambda r: r.key(ACCOUNT, REGION, KEY_ID)),
@@ -124,7 +132,7 @@ def test_an_authentic_row_under_another_name_is_refused(database: Database, stor
     database.edit("UPDATE grants SET grant_id = 'other'")
     refused(store, lambda r: r.grant(ACCOUNT, REGION, KEY_ID, "other"))
     database.edit("UPDATE grants SET grantee = 'somebody'")
-    refused(store, lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, ["somebody"]))
+    refused(store, lambda r: r.grant_sought(ACCOUNT, REGION, KEY_ID, "somebody", SOUGHT, None))
     database.edit("UPDATE material_facts SET region = 'us-east-1'")
     refused(store, lambda r: r.material_facts(ACCOUNT, "us-east-1", KEY_ID))
     database.edit("UPDATE principals SET arn = ?", USER + "2")
@@ -161,7 +169,8 @@ def test_an_edited_grant_is_refused_in_every_list(database: Database, store: Sto
     for read in (
         lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10),
         lambda r: r.grants(ACCOUNT, REGION, KEY_ID, None, 10, examples.USER_ID),
-        lambda r: r.grants_for(ACCOUNT, REGION, KEY_ID, [examples.USER_ID]),
+        lambda r: r.grant_sought(ACCOUNT, REGION, KEY_ID, examples.USER_ID, SOUGHT, None),
+        lambda r: r.grant_sought(ACCOUNT, REGION, KEY_ID, examples.USER_ID, SOUGHT, examples.grant().issuing_account),
         lambda r: r.grants_like(examples.grant()),
         lambda r: r.retirable(REGION, RETIRING, None, 10),
     ):
@@ -198,7 +207,7 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
         ):
             authentic[text] = r._execute(text, name)
         authentic[sql.READ_KEY_BY_REF] = authentic[sql.READ_RELATED] = authentic[sql.READ_KEY]
-        for text in (sql.READ_GRANTS, sql.READ_GRANTS_OF_GRANTEE, sql.READ_GRANTS_FOR, sql.READ_GRANTS_LIKE):
+        for text in (sql.READ_GRANTS, sql.READ_GRANTS_OF_GRANTEE, sql.READ_GRANTS_LIKE, *SEEKING):
             authentic[text] = authentic[sql.READ_GRANT]
         authentic[sql.READ_PRINCIPAL_WITH_ID] = authentic[sql.READ_PRINCIPALS_NAMED] = authentic[sql.READ_PRINCIPAL]
         authentic[sql.READ_RETIRABLE] = authentic[sql.READ_GRANT]
@@ -217,7 +226,9 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
         lambda: misled.grant(ACCOUNT, REGION, KEY_ID, "other"),
         lambda: misled.grants(ACCOUNT, REGION, "other", None, 10),
         lambda: misled.grants(ACCOUNT, REGION, KEY_ID, None, 10, USER + "2"),
-        lambda: misled.grants_for(ACCOUNT, REGION, KEY_ID, [USER + "2"]),
+        lambda: misled.grant_sought(ACCOUNT, REGION, KEY_ID, "AIDA2", SOUGHT, None),
+        lambda: misled.grant_sought(ACCOUNT, REGION, KEY_ID, examples.USER_ID, SOUGHT, "another issuer"),
+        lambda: misled.grant_sought(ACCOUNT, REGION, KEY_ID, "AIDA2", holdings.Sought(1, sources=("",)), None),
         lambda: misled.grants_like(examples.grant(name="other")),
         lambda: misled.grants_like(examples.grant(operations=("Sign",))),
         lambda: misled.retirable(REGION, USER, None, 10),

@@ -102,8 +102,8 @@ _OPERATIONS: Final[Mapping[tuple[bool, str], tuple[str, ...]]] = {
     (False, "ENCAPSULATE_DECAPSULATE"): ("GetPublicKey", "Encapsulate", "Decapsulate"),
 }
 
-# As the service model lists them, and as AWS shows those of a grant.
-_IN_ORDER: Final = (
+# As the service model lists them, and as AWS shows those of a grant. `holdings` numbers them: append only.
+IN_ORDER: Final = (
     "Decrypt",
     "Encrypt",
     "GenerateDataKey",
@@ -159,7 +159,7 @@ def read_operations(operations: Iterable[str]) -> tuple[str, ...]:
     """The operations in the order of the service model, each once. Refuses none at all, and CreateGrant alone: whoever
     may only make grants could not make any."""
     given = frozenset(operations)
-    found = tuple(operation for operation in _IN_ORDER if operation in given)
+    found = tuple(operation for operation in IN_ORDER if operation in given)
     if not found:
         raise errors.validation(
             "1 validation error detected: Value '[]' at 'operations' failed to satisfy constraint: Member must have "

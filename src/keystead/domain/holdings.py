@@ -1,191 +1,170 @@
-"""The grants that an identity holds on one key, arranged so that a call looks only at those that could allow it.
+"""How the grants that could allow a call are found among very many, and what is remembered of the search.
 
-Guarantees: `Held.allows` answers as if every grant had been asked (`grants.allows`), and neither that nor `add` and
-`remove` cost more when there are more grants: they stand by operation, source and issuer, and by what they demand of
-the encryption context. (Only CreateGrant by the power of a grant looks at all grants that demand nothing.)"""
+A grant is kept with marks: what it demands of the encryption context as one digest (`demand`), its operations as the bits
+of a number (`bits`). A call knows the few demands that it satisfies (`sought`), so that whoever keeps the grants finds one
+by equality alone. For that the shapes of an identity's grants must be known, which are few: the sets of names that their
+constraints have.
+
+Guarantees: where a grant allows a use (`grants.allows`) one is found by `sought`, and what is found allows it; the cost
+does not grow with the number of grants, only with the number of shapes, which is bounded where grants are made. The marks are
+stored: bits and digests of a released version never change their meaning."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeAlias, TypeVar
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+import msgspec
 
 from keystead.domain import arn
 from keystead.domain.caller import Principal
 from keystead.domain.grantees import NO_STANDING, Standing, bearers, is_foreign, joined
-from keystead.domain.grants import CREATE_GRANT, DESCRIBE_KEY, RETIRE_GRANT, Grant, Pair, Pairs, Use, allows, folded
+from keystead.domain.grants import CREATE_GRANT, DESCRIBE_KEY, IN_ORDER, RETIRE_GRANT, Grant, Pair, Pairs, Use, folded
 
-T = TypeVar("T")
+# Appended to, never reordered: the numbers are stored.
+_BITS: Final = {operation: 1 << number for number, operation in enumerate(IN_ORDER)}
 
-#: What a grant demands of an encryption context: all of its pairs, one pair among others (a subset stands under one of
-#: its pairs: no context without it satisfies it), or nothing.
-Demand: TypeAlias = Pairs | Pair | None
-
-
-class _Place(NamedTuple):
-    operation: str
-    source: str | None
-    issuer: str
-    demand: Demand
+PLAIN: Final = ""
+EXACT: Final = "="
 
 
-class Held:
-    """The grants of one identity on one key."""
+def bits(operations: Iterable[str]) -> int:
+    """The operations as one number."""
+    found = 0
+    for operation in operations:
+        found |= _BITS[operation]
+    return found
 
-    __slots__ = ("_demands", "_grants", "_issuers", "_places")
 
-    def __init__(self, grants: Iterable[Grant] = ()) -> None:
-        self._grants: dict[str, tuple[Grant, Demand]] = {}
-        self._places: dict[_Place, dict[str, Grant]] = {}
-        self._issuers: Counter[str] = Counter()
-        self._demands: Counter[Demand] = Counter()
-        for grant in grants:
-            self.add(grant)
+def shape(grant: Grant) -> str:
+    """What kind of demand the grant makes: `PLAIN` for none, `EXACT` for a whole context, else the names of its subset
+    (folded, in order, as JSON)."""
+    if grant.context_equals is not None:
+        return EXACT
+    if grant.context_subset is None:
+        return PLAIN
+    return json.dumps(sorted({name for name, _ in folded(grant.context_subset)}))
 
-    def __len__(self) -> int:
-        return len(self._grants)
 
-    def __contains__(self, grant_id: str) -> bool:
-        return grant_id in self._grants
+def demand(grant: Grant) -> str:
+    """A digest of what the grant demands of a call besides its operation: source and encryption context."""
+    if grant.context_equals is not None:
+        return _digest(EXACT, grant.source_arn, folded(grant.context_equals))
+    if grant.context_subset is not None:
+        return _digest(shape(grant), grant.source_arn, _distinct(folded(grant.context_subset)))
+    return _digest(PLAIN, grant.source_arn, ())
 
-    def add(self, grant: Grant) -> None:
-        self.remove(grant.grant_id)
-        demand = self._demand(grant)
-        self._grants[grant.grant_id] = (grant, demand)
-        self._issuers[grant.issuing_account] += 1
-        self._demands[demand] += 1
-        for place in _places(grant, demand):
-            self._places.setdefault(place, {})[grant.grant_id] = grant
 
-    def _demand(self, grant: Grant) -> Demand:
-        if grant.context_equals is not None:
-            return folded(grant.context_equals)
-        if not grant.context_subset:
+def describes(grant: Grant) -> str | None:
+    """Of a grant that holds DescribeKey, to which no context applies: the source that it demands, empty for none."""
+    return grant.source_arn or "" if DESCRIBE_KEY in grant.operations else None
+
+
+class Sought(NamedTuple):
+    """What grants that allow a use look like: all of ``bits`` among their operations, and one of ``demands``; or, for
+    DescribeKey, a source among ``sources``."""
+
+    bits: int
+    demands: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+def sought(use: Use, shapes: Iterable[str]) -> Sought | None:
+    """What to look for among grants of these shapes; None for what no grant allows, and for RetireGrant, which is asked of
+    the one grant that is to be retired."""
+    if use.operation not in _BITS or use.operation == RETIRE_GRANT:
+        return None
+    sources: tuple[str | None, ...] = (None,) if use.source_arn is None else (None, use.source_arn)
+    if use.operation == DESCRIBE_KEY:
+        return Sought(_BITS[DESCRIBE_KEY], sources=tuple(source or "" for source in sources))
+    wanted, needed = use.wanted, _BITS[use.operation]
+    pairs, whole = folded((use.context or {}).items()), True
+    if use.operation == CREATE_GRANT:  # the new grant's constraint must satisfy what a context would have to
+        if wanted is None:
             return None
-        return min(folded(grant.context_subset), key=lambda pair: self._demands[pair])  # where fewest others stand
-
-    def remove(self, grant_id: str) -> None:
-        """Does nothing where there is no such grant."""
-        found = self._grants.pop(grant_id, None)
-        if found is None:
-            return
-        grant, demand = found
-        _count_down(self._issuers, grant.issuing_account)
-        _count_down(self._demands, demand)
-        for place in _places(grant, demand):
-            standing = self._places[place]
-            del standing[grant_id]
-            if not standing:
-                del self._places[place]
-
-    def allows(self, use: Use, issuer: str | None = None) -> bool:
-        """Does one of the grants allow this use; of those that ``issuer`` issued, where one is named."""
-        demands: tuple[Demand, ...] = (None,)
-        if len(self._demands) > 1 or None not in self._demands:
-            named = _named(use)
-            demands = (None, named, *named)
-        for issued_by in self._issuers if issuer is None else (issuer,):
-            for source in (None,) if use.source_arn is None else (None, use.source_arn):
-                for demand in demands:
-                    standing = self._places.get(_Place(use.operation, source, issued_by, demand))
-                    if standing is not None and any(allows(grant, use) for grant in standing.values()):
-                        return True
-        return False
+        needed |= bits(wanted.operations)
+        if wanted.source_arn != use.source_arn:  # and its source what the source of the call has to be
+            sources = (None,)
+        whole = wanted.context_equals is not None
+        pairs = folded((wanted.context_equals if whole else wanted.context_subset) or ())
+    demands = [_digest(each, source, found) for each, found in _satisfied(shapes, pairs, whole) for source in sources]
+    return Sought(needed, tuple(demands))
 
 
-class Kept:
-    """The grants of one key that were asked for, by the identity that bears them (None: it bears none).
-
-    A grant that was made or has gone is named by `change`; then the rest is current again once `renew` has been told
-    what there is of those in `changed`. At most ``limit`` identities are kept."""
-
-    __slots__ = ("_bearers", "_limit", "changed", "held")
-
-    def __init__(self, limit: int = 1_000) -> None:
-        self.held: dict[str, Held | None] = {}
-        self.changed: set[str] = set()
-        self._bearers: dict[str, str] = {}
-        self._limit = limit
-
-    def keep(self, identity: str, grants: Iterable[Grant]) -> Held | None:
-        """All grants that this identity bears."""
-        if len(self.held) >= self._limit:
-            self.clear()
-        held = Held()
-        for grant in grants:
-            held.add(grant)
-            self._bearers[grant.grant_id] = identity
-        self.held[identity] = held if len(held) else None
-        return self.held[identity]
-
-    def change(self, grant_id: str) -> None:
-        if len(self.changed) >= self._limit:
-            self.clear()
-        elif self.held:
-            self.changed.add(grant_id)
-
-    def renew(self, now: Iterable[tuple[str, Grant | None]]) -> None:
-        """What there is now of each grant in `changed`."""
-        for grant_id, grant in now:
-            held = self.held.get(self._bearers.pop(grant_id, ""))
-            if held is not None:
-                held.remove(grant_id)
-            if grant is not None and grant.grantee in self.held:
-                self._bearers[grant_id] = grant.grantee
-                there = self.held[grant.grantee] or Held()
-                there.add(grant)
-                self.held[grant.grantee] = there
-        self.changed.clear()
-
-    def clear(self) -> None:
-        """Keep nothing; whoever asks asks the store."""
-        self.held.clear()
-        self.changed.clear()
-        self._bearers.clear()
-
-    def __len__(self) -> int:
-        return len(self._bearers)
+def _satisfied(shapes: Iterable[str], pairs: Pairs, whole: bool) -> list[tuple[str, Pairs]]:
+    """Of each shape the one demand that these pairs can satisfy; ``whole``: they are a context, not a part of one."""
+    found: list[tuple[str, Pairs]] = []
+    for each in shapes:
+        if each == PLAIN:
+            found.append((each, ()))
+        elif each == EXACT:
+            if whole:
+                found.append((each, pairs))
+        else:
+            names = frozenset(json.loads(each))
+            part = _distinct(pair for pair in pairs if pair[0] in names)
+            if {name for name, _ in part} == names:
+                found.append((each, part))
+    return found
 
 
-def standing(who: Principal, account: str, use: Use, held: Callable[[str], Held | None]) -> Standing:
-    """What the grants on a key of ``account`` say for a caller's use; ``held`` finds those of one identity."""
+def _distinct(pairs: Iterable[Pair]) -> Pairs:
+    return tuple(sorted(set(pairs)))
+
+
+def _digest(kind: str, source: str | None, pairs: Pairs) -> str:
+    if kind == PLAIN and source is None:
+        return PLAIN
+    return hashlib.sha256(msgspec.msgpack.encode(("keystead demand 1", kind, source, pairs))).hexdigest()
+
+
+# --- what the grants say, and what is remembered ----------------------------------------------------------------------
+
+
+def standing(who: Principal, account: str, finds: Callable[[str, str | None], bool]) -> Standing:
+    """What the grants on a key of ``account`` say for a caller. ``finds(identity, issuer)`` is whether a grant of that
+    identity allows what is asked; one of that issuer, where one is named."""
     found = NO_STANDING
     foreign = is_foreign(who, account)
     own = arn.root_arn(who.account)
     for bearer in bearers(who):
-        grants = held(bearer.identity)
-        if grants is None:
-            continue
-        if foreign and grants.allows(use, issuer=own):
+        if foreign and finds(bearer.identity, own):
             found = joined(found, bearer, own=True, foreign=True)
-        elif grants.allows(use):
+        elif finds(bearer.identity, None):
             found = joined(found, bearer, own=False, foreign=foreign)
         if found.direct:
             break  # nothing more could be said for it
     return found
 
 
-def _places(grant: Grant, demand: Demand) -> Iterator[_Place]:
-    """Where a grant stands. Constraints do not apply to all operations (`grants.allows`)."""
-    for operation in grant.operations:
-        source = None if operation == RETIRE_GRANT else grant.source_arn
-        yield _Place(
-            operation, source, grant.issuing_account, None if operation in (DESCRIBE_KEY, RETIRE_GRANT) else demand
-        )
+Asked = tuple[str, str | None, Sought]
 
 
-def _named(use: Use) -> Pairs:
-    """The pairs by which constrained grants are found: of the context, or of the constraint on the grant that is to be
-    made."""
-    if use.operation != CREATE_GRANT:
-        return folded((use.context or {}).items())
-    wanted = use.wanted
-    if wanted is None:
-        return ()
-    return folded((wanted.context_subset if wanted.context_equals is None else wanted.context_equals) or ())
+class Remembered:
+    """What was found out about the grants on one key, at most ``limit`` of each kind: the shapes of an identity's grants
+    (none: it has no grants), and whether one of them is what was sought. All of an identity goes when one of its grants
+    comes or goes."""
 
+    __slots__ = ("_limit", "answers", "shapes")
 
-def _count_down(counter: Counter[T], item: T) -> None:
-    counter[item] -= 1
-    if not counter[item]:
-        del counter[item]
+    def __init__(self, limit: int = 1_000) -> None:
+        self.shapes: dict[str, tuple[str, ...]] = {}
+        self.answers: dict[Asked, bool] = {}
+        self._limit = limit
+
+    def keep_shapes(self, identity: str, shapes: tuple[str, ...]) -> None:
+        if len(self.shapes) >= self._limit:
+            self.shapes.clear()
+        self.shapes[identity] = shapes
+
+    def keep(self, asked: Asked, answer: bool) -> None:
+        if len(self.answers) >= self._limit:
+            self.answers.clear()
+        self.answers[asked] = answer
+
+    def forget(self, identity: str) -> None:
+        self.shapes.pop(identity, None)
+        for asked in [each for each in self.answers if each[0] == identity]:
+            del self.answers[asked]

@@ -12,6 +12,9 @@ KEYS_PER_REGION: Final = 100_000
 ALIASES_PER_KEY: Final = 50
 TAGS_PER_KEY: Final = 50
 GRANTS_PER_KEY: Final = 50_000
+# Ours: so many sets of names may the encryption-context constraints have that one grantee's grants on a key demand. Each
+# costs every call of his a look-up.
+GRANT_SHAPES: Final = 100
 
 # ListGrants and ListRetirableGrants: the service model's 1000 is looser than the service, which gives fewer at once.
 GRANTS_AT_ONCE: Final = 100

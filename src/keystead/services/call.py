@@ -12,6 +12,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
@@ -28,7 +29,7 @@ from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.states import States
 from keystead.services import granttokens, markers
-from keystead.services.facts import Answer, Facts, LoadedKey, compile_key
+from keystead.services.facts import Answer, Facts, LoadedKey, bears, compile_key
 from keystead.services.table import Row
 from keystead.services.wire import Wire
 from keystead.store.interface import Reader
@@ -251,10 +252,7 @@ class Call(Generic[R]):
         use = Use(
             permission.removeprefix("kms:"), values.get("encryption_context"), values.get("source_arn"), self.grant
         )
-        held = self.facts.held
-        return holdings.standing(
-            self.caller.principal, loaded.key.account, use, lambda identity: held(loaded, identity)
-        )
+        return holdings.standing(self.caller.principal, loaded.key.account, partial(bears, self.facts, loaded, use))
 
     def _as_typed(self, key: Key, reference: references.Reference | None) -> str:
         """A foreign key that was named by alias keeps its ARN to itself: the message names what the caller wrote."""

@@ -16,7 +16,7 @@ from keystead.store.interface import Transaction
 
 #: Kinds of the change log: what a worker must forget when it reads the row.
 KEY: Final = "key"
-GRANT: Final = "grant"  # the subject is the key's id, a slash, and the grant's
+GRANT: Final = "grant"  # the subject is the key's id, a slash, and the grantee's identity
 ALIAS: Final = "alias"
 PRINCIPAL: Final = "principal"
 ACCESS_KEY: Final = "access_key"
@@ -86,7 +86,7 @@ def touch(key: Key) -> Touch:
 
 def touch_grant(grant: Grant) -> Touch:
     """That this grant was made, or is gone. The rest of its key is what it was."""
-    return Touch(GRANT, grant.account, grant.region, f"{grant.key_id}/{grant.grant_id}")
+    return Touch(GRANT, grant.account, grant.region, f"{grant.key_id}/{grant.grantee}")
 
 
 def put(key: Key) -> Callable[[Transaction], None]:

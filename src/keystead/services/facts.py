@@ -15,8 +15,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.crypto.capabilities import Opened
 from keystead.crypto.symmetric import Sealer
+from keystead.domain import grants, holdings, limits
 from keystead.domain.caller import Credential, Principal
-from keystead.domain.holdings import Held, Kept
+from keystead.domain.holdings import Remembered
 from keystead.domain.key import Alias, Key, LastUse
 from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
@@ -44,8 +45,6 @@ class Policies(NamedTuple):
 # A snapshot this far behind is emptied instead of patched row by row.
 _CATCH_UP_ROWS = 1_000
 _ANSWERS_PER_KEY = 1_000
-# Grants kept in memory, of all keys together (about 1 KiB each); beyond, all are read anew when they are asked for.
-_GRANTS = 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +64,8 @@ class LoadedKey:
 
     ``opened`` and ``capabilities`` hold what the gate in `services.gate` has made of its material (of a symmetric
     encryption key by material id, of any other the one it has), and ``answers`` what the policy engine may remember
-    of it: all go when the key changes. ``granted``: the key may have grants; ``grants`` are those that were asked for.
-    Ask through `Facts.held`."""
+    of it: all go when the key changes. ``granted``: the key may have grants; ``grants`` is what was found out about them.
+    Ask through `bears`."""
 
     key: Key
     policy: Policy
@@ -75,7 +74,7 @@ class LoadedKey:
     capabilities: Opened | None = field(default=None, repr=False)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
     granted: bool = False
-    grants: Kept = field(default_factory=Kept, repr=False)
+    grants: Remembered = field(default_factory=Remembered, repr=False)
 
     def remember(self, question: tuple[str, str], answer: Answer) -> None:
         """Keep an answer under (principal ARN, permission); a key that very many use starts anew now and then."""
@@ -102,9 +101,6 @@ class Facts(Protocol):
 
     def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None: ...
 
-    def held(self, loaded: LoadedKey, identity: str) -> Held | None:
-        """The grants of a key that this identity bears, None if there are none."""
-
     def alias(self, account: str, region: str, name: str) -> Alias | None: ...
 
     def policies(self, principal: Principal) -> Policies: ...
@@ -122,6 +118,30 @@ def load_key(reader: Reader, key: Key) -> LoadedKey:
 
 def compile_key(key: Key, aliases: tuple[str, ...], *, granted: bool = False) -> LoadedKey:
     return LoadedKey(key, document.parse_key_policy(key.policy), aliases, granted=granted)
+
+
+def bears(facts: Facts, loaded: LoadedKey, use: grants.Use, identity: str, issuer: str | None) -> bool:
+    """Whether a grant on the key lets this identity do what it wants; a grant of that issuer, where one is named."""
+    key, known = loaded.key, loaded.grants
+    shapes = known.shapes.get(identity)
+    if shapes is None:
+        shapes = tuple(facts.read(lambda reader: _shapes(reader, key, identity)))
+        known.keep_shapes(identity, shapes)
+    sought = holdings.sought(use, shapes) if shapes else None
+    if sought is None:
+        return False
+    asked = (identity, issuer, sought)
+    answer = known.answers.get(asked)
+    if answer is None:
+        name = (key.account, key.region, key.key_id)
+        grant = facts.read(lambda reader: reader.grant_sought(*name, identity, sought, issuer))
+        answer = grant is not None and grants.allows(grant, use)
+        known.keep(asked, answer)
+    return answer
+
+
+def _shapes(reader: Reader, key: Key, identity: str) -> list[str]:
+    return reader.grant_shapes(key.account, key.region, key.key_id, identity, limits.GRANT_SHAPES)
 
 
 def compile_policies(principal: Principal) -> Policies:
@@ -153,11 +173,6 @@ class Rows:
     def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None:
         found = self._reader.key_by_ref(region, ref)
         return None if found is None else load_key(self._reader, found)
-
-    def held(self, loaded: LoadedKey, identity: str) -> Held | None:
-        key = loaded.key
-        found = self._reader.grants_for(key.account, key.region, key.key_id, [identity])
-        return Held(found) if found else None
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         return self._reader.alias(account, region, name)
@@ -203,7 +218,6 @@ class Snapshot:
         "_aliases",
         "_credentials",
         "_epochs",
-        "_grants",
         "_keys",
         "_open_secret",
         "_policies",
@@ -234,7 +248,6 @@ class Snapshot:
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
         self._policies: _Cache[str, Policies] = _Cache(credentials)
         self.uses = LastUses()
-        self._grants = 0
         self.epoch = self.newest()
 
     # --- staying current ---------------------------------------------------------------------------------------------
@@ -265,11 +278,11 @@ class Snapshot:
             if gone is not None:
                 self._refs.pop((gone.key.region, gone.key.ref), None)
         elif row.kind == change.GRANT:
-            key_id, _, grant_id = row.subject.partition("/")
+            key_id, _, grantee = row.subject.partition("/")
             of_key = self._keys.entries.get((row.account, row.region, key_id))
             if of_key is not None:
                 of_key.granted = True
-                of_key.grants.change(grant_id)
+                of_key.grants.forget(grantee)
         elif row.kind == change.ALIAS:
             self._aliases.entries.pop((row.account, row.region, row.subject), None)
         elif row.kind == change.ACCESS_KEY:
@@ -321,25 +334,6 @@ class Snapshot:
             self._refs.pop((gone.key.region, gone.key.ref), None)
         self._refs[key.region, key.ref] = loaded
         return loaded
-
-    def held(self, loaded: LoadedKey, identity: str) -> Held | None:
-        grants, key = loaded.grants, loaded.key
-        if grants.changed:
-            changed = sorted(grants.changed)
-            grants.renew(
-                self._store.read(
-                    lambda reader: [(each, reader.grant(key.account, key.region, key.key_id, each)) for each in changed]
-                )
-            )
-        if identity in grants.held:
-            return grants.held[identity]
-        found = self._store.read(lambda reader: reader.grants_for(key.account, key.region, key.key_id, [identity]))
-        self._grants += len(found)
-        if self._grants > _GRANTS:
-            for other in self._keys.entries.values():
-                other.grants.clear()
-            self._grants = len(found)
-        return grants.keep(identity, found)
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         found = self._aliases.entries.get((account, region, name))

@@ -19,12 +19,13 @@ Nothing here is a key in the clear. Times are seconds since the epoch. Texts are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from keystead.domain.caller import Principal
 from keystead.domain.grants import Grant
+from keystead.domain.holdings import Sought
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 
 T = TypeVar("T")
@@ -199,8 +200,15 @@ class Reader(Protocol):
         self, account: str, region: str, key_id: str, after: str | None, limit: int, grantee: str | None = None
     ) -> list[Grant]: ...
 
-    # All grants of a key whose grantee is one of these identities.
-    def grants_for(self, account: str, region: str, key_id: str, grantees: Iterable[str]) -> list[Grant]: ...
+    # One of the grants to this identity that are what is sought (`domain.holdings`); of those that ``issuer`` issued,
+    # where one is named. Costs the same however many there are.
+    def grant_sought(
+        self, account: str, region: str, key_id: str, grantee: str, sought: Sought, issuer: str | None
+    ) -> Grant | None: ...
+
+    # The shapes of the grants to this identity (`domain.holdings.shape`), at most `limit`; none if it has no grants. Not
+    # covered by MACs: they say where to look.
+    def grant_shapes(self, account: str, region: str, key_id: str, grantee: str, limit: int) -> list[str]: ...
 
     # Those of the key that have the name and the parameters of this one (`domain.grants.likeness`), by grant id.
     def grants_like(self, grant: Grant) -> list[Grant]: ...
@@ -209,6 +217,7 @@ class Reader(Protocol):
     # greater than `after`.
     def retirable(self, region: str, retiring: str, after: str | None, limit: int) -> list[Grant]: ...
 
+    # Counted when they come and go, without a MAC.
     def count_grants(self, account: str, region: str, key_id: str) -> int: ...
 
     # Costs the same however many there are.

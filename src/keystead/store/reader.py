@@ -6,13 +6,14 @@ that was asked for (an index of a damaged file may lead to another row). Does no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from keystead.domain.caller import Principal
 from keystead.domain.grants import Grant, likeness
+from keystead.domain.holdings import Sought
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows
 from keystead.store import statements as sql
@@ -135,13 +136,31 @@ class SqlReader:
             return self._grants(name, None, sql.READ_GRANTS, (*name, after or "", limit))
         return self._grants(name, grantee, sql.READ_GRANTS_OF_GRANTEE, (*name, grantee, after or "", limit))
 
-    def grants_for(self, account: str, region: str, key_id: str, grantees: Iterable[str]) -> list[Grant]:
+    def grant_sought(
+        self, account: str, region: str, key_id: str, grantee: str, sought: Sought, issuer: str | None
+    ) -> Grant | None:
         name = (account, region, key_id)
-        return [
-            grant
-            for grantee in grantees
-            for grant in self._grants(name, grantee, sql.READ_GRANTS_FOR, (*name, grantee))
-        ]
+        texts = (sql.READ_GRANT_DEMANDING, sql.READ_GRANT_DEMANDING_OF_ISSUER)
+        values: list[rows.Columns] = [(each, sought.bits, sought.bits) for each in sought.demands]
+        if sought.sources:
+            texts = (sql.READ_GRANT_DESCRIBING, sql.READ_GRANT_DESCRIBING_OF_ISSUER)
+            values = [(each,) for each in sought.sources]
+        text, last = (texts[0], ()) if issuer is None else (texts[1], (issuer,))
+        for each in values:
+            for grant in self._grants(name, grantee, text, (*name, grantee, *each, *last)):
+                if issuer not in {None, grant.issuing_account}:
+                    raise StoreTampered("grants", (*name, grant.grant_id))
+                return grant
+        return None
+
+    def grant_shapes(self, account: str, region: str, key_id: str, grantee: str, limit: int) -> list[str]:
+        found = self._all(
+            "grant_shapes",
+            (account, region, key_id, grantee),
+            sql.READ_GRANT_SHAPES,
+            (account, region, key_id, grantee, limit),
+        )
+        return [shape for (shape,) in found]
 
     def grants_like(self, grant: Grant) -> list[Grant]:
         name, like = (grant.account, grant.region, grant.key_id), likeness(grant)

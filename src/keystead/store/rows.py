@@ -21,6 +21,7 @@ import msgspec
 
 from keystead.domain.caller import Principal, PrincipalKind
 from keystead.domain.grants import Grant, likeness
+from keystead.domain.holdings import bits, demand, describes
 from keystead.domain.key import Alias, ExpirationModel, Key, KeyState, Material, MaterialState, RotationType
 from keystead.store.interface import RowMac, StoredAccessKey, StoreTampered, StoreUnusable
 
@@ -185,6 +186,9 @@ def grant_columns(grant: Grant) -> Columns:
         None if grant.context_subset is None else _json(grant.context_subset).decode(),
         grant.source_arn,
         likeness(grant),
+        demand(grant),
+        bits(grant.operations),
+        describes(grant),
     )
 
 

@@ -68,6 +68,9 @@ GRANT: Final = (
     "context_subset",
     "source_arn",
     "likeness",
+    "demand",
+    "bits",
+    "describes",
 )
 ALIAS: Final = ("account", "region", "name", "key_id", "created", "updated")
 PRINCIPAL: Final = (
@@ -141,10 +144,18 @@ READ_MATERIAL_FACTS: Final = f"SELECT {', '.join(MATERIAL)}, mac FROM material_f
 READ_GRANT: Final = f"{_GRANTS}{_OF_KEY} AND grant_id = ?"
 READ_GRANTS: Final = f"{_GRANTS}{_OF_KEY} AND grant_id > ? ORDER BY grant_id LIMIT ?"
 READ_GRANTS_OF_GRANTEE: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? AND grant_id > ? ORDER BY grant_id LIMIT ?"
-READ_GRANTS_FOR: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? ORDER BY grant_id"
+READ_GRANT_DEMANDING: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? AND demand = ? AND (bits & ?) = ? LIMIT 1"
+READ_GRANT_DEMANDING_OF_ISSUER: Final = (
+    f"{_GRANTS}{_OF_KEY} AND grantee = ? AND demand = ? AND (bits & ?) = ? AND issuing_account = ? LIMIT 1"
+)
+READ_GRANT_DESCRIBING: Final = f"{_GRANTS}{_OF_KEY} AND grantee = ? AND describes = ? LIMIT 1"
+READ_GRANT_DESCRIBING_OF_ISSUER: Final = (
+    f"{_GRANTS}{_OF_KEY} AND grantee = ? AND describes = ? AND issuing_account = ? LIMIT 1"
+)
+READ_GRANT_SHAPES: Final = f"SELECT shape FROM grant_shapes {_OF_KEY} AND grantee = ? ORDER BY shape LIMIT ?"
 READ_GRANTS_LIKE: Final = f"{_GRANTS}{_OF_KEY} AND likeness = ? ORDER BY grant_id"
 READ_RETIRABLE: Final = f"{_GRANTS}WHERE region = ? AND retiring = ? AND grant_id > ? ORDER BY grant_id LIMIT ?"
-COUNT_GRANTS: Final = f"SELECT COUNT(*) FROM grants {_OF_KEY}"
+COUNT_GRANTS: Final = f"SELECT COALESCE(SUM(held), 0) FROM grant_counts {_OF_KEY}"
 HAS_GRANTS: Final = f"SELECT COUNT(*) FROM (SELECT 1 FROM grants {_OF_KEY} LIMIT 1) AS found"
 
 READ_LAST_USE: Final = f"SELECT account, region, key_id, operation, at, event_id, request_id FROM last_uses {_OF_KEY}"
@@ -197,6 +208,17 @@ DELETE_MATERIAL_FACTS: Final = f"DELETE FROM material_facts {_OF_KEY}"
 PUT_GRANT: Final = _put("grants", (*GRANT, "mac"), 4)
 DELETE_GRANT: Final = f"DELETE FROM grants {_OF_KEY} AND grant_id = ?"
 DELETE_GRANTS: Final = f"DELETE FROM grants {_OF_KEY}"
+ADD_TO_GRANT_COUNT: Final = (
+    "INSERT INTO grant_counts (account, region, key_id, held) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (account, region, key_id) DO UPDATE SET held = grant_counts.held + excluded.held"
+)
+ADD_TO_GRANT_SHAPE: Final = (
+    "INSERT INTO grant_shapes (account, region, key_id, grantee, shape, held) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (account, region, key_id, grantee, shape) DO UPDATE SET held = grant_shapes.held + excluded.held"
+)
+DELETE_EMPTY_GRANT_SHAPE: Final = f"DELETE FROM grant_shapes {_OF_KEY} AND grantee = ? AND shape = ? AND held <= 0"
+DELETE_GRANT_COUNT: Final = f"DELETE FROM grant_counts {_OF_KEY}"
+DELETE_GRANT_SHAPES: Final = f"DELETE FROM grant_shapes {_OF_KEY}"
 # Only for a key that is still there, and never back in time: it is written long after the use.
 PUT_LAST_USE: Final = (
     "INSERT INTO last_uses (account, region, key_id, operation, at, event_id, request_id) "

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from keystead.domain.caller import Principal
 from keystead.domain.grants import Grant
+from keystead.domain.holdings import shape
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows, vault
 from keystead.store import statements as sql
@@ -32,7 +33,14 @@ class SqlTransaction(SqlReader):
         self._execute(sql.DELETE_MATERIALS, name)
         for (slot,) in slots:
             vault.wipe(self._execute, slot)
-        for text in (sql.DELETE_MATERIAL_FACTS, sql.DELETE_ALIASES_OF_KEY, sql.DELETE_GRANTS, sql.DELETE_LAST_USE):
+        for text in (
+            sql.DELETE_MATERIAL_FACTS,
+            sql.DELETE_ALIASES_OF_KEY,
+            sql.DELETE_GRANTS,
+            sql.DELETE_GRANT_COUNT,
+            sql.DELETE_GRANT_SHAPES,
+            sql.DELETE_LAST_USE,
+        ):
             self._execute(text, name)
         self._execute(sql.DELETE_KEY, name)
 
@@ -56,10 +64,25 @@ class SqlTransaction(SqlReader):
         self._execute(sql.DELETE_MATERIAL_FACT, (account, region, key_id, material_id))
 
     def put_grant(self, grant: Grant) -> None:
+        before = self.grant(*grant.full_name)
+        if before is not None:
+            self._count_grant(before, -1)
         self._put("grants", sql.PUT_GRANT, rows.grant_columns(grant))
+        self._count_grant(grant, 1)
 
     def delete_grant(self, account: str, region: str, key_id: str, grant_id: str) -> None:
-        self._execute(sql.DELETE_GRANT, (account, region, key_id, grant_id))
+        before = self.grant(account, region, key_id, grant_id)
+        if before is not None:
+            self._execute(sql.DELETE_GRANT, (account, region, key_id, grant_id))
+            self._count_grant(before, -1)
+
+    def _count_grant(self, grant: Grant, more: int) -> None:
+        name = (grant.account, grant.region, grant.key_id)
+        of_shape = (*name, grant.grantee, shape(grant))
+        self._execute(sql.ADD_TO_GRANT_COUNT, (*name, more))
+        self._execute(sql.ADD_TO_GRANT_SHAPE, (*of_shape, more))
+        if more < 0:
+            self._execute(sql.DELETE_EMPTY_GRANT_SHAPE, of_shape)
 
     def put_last_use(self, use: LastUse) -> None:
         name = (use.account, use.region, use.key_id)

@@ -30,7 +30,6 @@ from keystead.domain.arn import root_arn
 from keystead.domain.caller import Principal
 from keystead.domain.grantees import NO_STANDING, Standing, bearers, joined, of_grant
 from keystead.domain.grants import Grant, Use, allows, is_within
-from keystead.domain.holdings import Held, Kept
 from keystead.domain.policy import decide
 
 SILENT = key_policy(statement(Principal={"AWS": "999988887777"}))
@@ -64,77 +63,67 @@ def test_narrower_than_narrower_is_narrower(child: Grant, between: Grant, parent
         assert is_within(child, parent)
 
 
-# --- the arrangement --------------------------------------------------------------------------------------------------
-
-MOVES = st.lists(st.tuples(st.booleans(), grants()), max_size=30)
+# --- the search -------------------------------------------------------------------------------------------------------
 
 
-@LAW
-@given(MOVES, USES, st.none() | st.sampled_from([root_arn(HOME), root_arn("444455556666")]))
-def test_the_arrangement_answers_as_if_every_grant_were_asked(moves: Any, use: Use, issuer: str | None) -> None:
-    plain: dict[str, Grant] = {}
-    held = Held()
-    for added, one in moves:
-        if added:
-            plain[one.grant_id] = one
-            held.add(one)
-        else:
-            plain.pop(one.grant_id, None)
-            held.remove(one.grant_id)
-    asked = [one for one in plain.values() if issuer in (None, one.issuing_account)]
-    assert held.allows(use, issuer) == any(plainly_allows(one, use) for one in asked)
-    assert len(held) == len(plain)
-    for grant_id in list(plain):
-        held.remove(grant_id)
-    assert not held.allows(use)
-    assert not any(getattr(held, slot) for slot in Held.__slots__)  # nothing is left behind
+def found(all_grants: list[Grant], use: Use) -> bool:
+    """Whether the search finds a grant, and only such as allow the use: as a store does it, by equality of marks."""
+    sought = holdings.sought(use, sorted({holdings.shape(one) for one in all_grants}))
+    if sought is None:
+        return False
+    marked = [
+        one
+        for one in all_grants
+        if holdings.bits(one.operations) & sought.bits == sought.bits
+        and (holdings.demand(one) in sought.demands or holdings.describes(one) in sought.sources)
+    ]
+    assert all(allows(one, use) for one in marked)
+    return bool(marked)
 
 
 @LAW
-@given(MOVES, st.lists(st.sampled_from(["one", "two", "three"]), max_size=5))
-def test_what_is_kept_follows_every_change(moves: Any, asked: list[str]) -> None:
-    """`Kept` beside a store: at any moment it has the grants that the store has, of whoever was asked for."""
-    stored: dict[str, Grant] = {}
-    kept = Kept(limit=2)
-    for number, (added, one) in enumerate(moves):
-        one = replace(one, grantee=("one", "two", "three")[int(one.grant_id, 16) % 3])
-        if added:
-            stored[one.grant_id] = one
+@given(st.lists(grants(), max_size=12), USES)
+def test_the_search_finds_what_allows_a_use_and_nothing_else(all_grants: list[Grant], use: Use) -> None:
+    if use.operation != "RetireGrant":  # asked of the one grant that is to be retired
+        assert found(all_grants, use) == any(plainly_allows(one, use) for one in all_grants)
+
+
+@LAW
+@given(grants(), grants())
+def test_marks_tell_grants_apart_that_allow_different_things(one: Grant, other: Grant) -> None:
+    if holdings.demand(one) == holdings.demand(other) and holdings.bits(one.operations) == holdings.bits(
+        other.operations
+    ):
+        for context in ({}, {"a": "1"}, {"A": "1", "b": "2"}, dict(one.context_equals or one.context_subset or ())):
+            assert allows(one, Use("Decrypt", context, one.source_arn)) == allows(
+                other, Use("Decrypt", context, one.source_arn)
+            )
+
+
+def test_marks_that_are_stored_keep_their_meaning() -> None:
+    """A change here is a change of the store's format."""
+    one = grant("Decrypt", "DescribeKey", context_subset={"Team": "IT", "b": "2"}, source_arn="arn:aws:sqs:::q")
+    assert holdings.bits(one.operations) == 0b100000000001
+    assert holdings.shape(one) == '["b", "team"]'
+    assert holdings.demand(one) == "d1a0b1b81bdd0444dbfd3c7e6b63fdb011a7b9fc17376ac2392b50fe0a15207f"
+    assert holdings.describes(one) == "arn:aws:sqs:::q"
+    assert (holdings.demand(grant("Decrypt")), holdings.shape(grant("Decrypt"))) == ("", "")
+    assert holdings.describes(grant("Decrypt")) is None
+
+
+@LAW
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.booleans()), max_size=30))
+def test_what_is_remembered_is_bounded_and_goes_with_its_identity(moves: Any) -> None:
+    known = holdings.Remembered(limit=4)
+    for identity, number, keep in moves:
+        if keep:
+            known.keep_shapes(identity, ("",))
+            known.keep((identity, None, holdings.Sought(number)), True)
         else:
-            stored.pop(one.grant_id, None)
-        kept.change(one.grant_id)
-        if number % 2 and asked:
-            identity = asked[number % len(asked)]
-            kept.renew((each, stored.get(each)) for each in sorted(kept.changed))
-            borne = {grant_id for grant_id, each in stored.items() if each.grantee == identity}
-            if identity not in kept.held:
-                kept.keep(identity, [stored[grant_id] for grant_id in sorted(borne)])
-            assert len(kept.held[identity] or ()) == len(borne)
-            assert {grant_id for grant_id in stored if _bears(kept.held[identity], grant_id)} == borne
-            assert len(kept.held) <= 2
-
-
-def _bears(held: Held | None, grant_id: str) -> bool:
-    return held is not None and grant_id in held
-
-
-def test_a_call_looks_at_few_of_many_grants(monkeypatch: Any) -> None:
-    """With ten thousand grants of one identity, each for its own context."""
-    looked: list[Grant] = []
-    monkeypatch.setattr("keystead.domain.holdings.allows", lambda one, use: looked.append(one) or allows(one, use))
-    many = 10_000
-    held = Held(
-        grant("Decrypt", grant_id=f"{number:064x}", **{kind: {"tenant": "one", "volume": f"v{number}"}})
-        for number in range(many)
-        for kind in ("context_equals" if number % 2 else "context_subset",)
-    )
-    assert len(held) == many
-    for number in (0, 1, many - 1):
-        looked.clear()
-        assert held.allows(Use("Decrypt", {"tenant": "one", "volume": f"v{number}"}))
-        assert not held.allows(Use("Decrypt", {"tenant": "one", "volume": "none"}))
-        assert not held.allows(Use("Decrypt", {"tenant": "one"}))
-        assert len(looked) < 5
+            known.forget(identity)
+            assert identity not in known.shapes
+            assert not [asked for asked in known.answers if asked[0] == identity]
+        assert max(len(known.shapes), len(known.answers)) <= 4
 
 
 # --- grants and the decision ------------------------------------------------------------------------------------------
@@ -162,10 +151,12 @@ def plain_standing(all_grants: list[Grant], who: Principal, use: Use) -> Standin
 
 
 def standing(all_grants: list[Grant], who: Principal, use: Use) -> Standing:
-    held: dict[str, Held] = {}
-    for one in all_grants:
-        held.setdefault(one.grantee, Held()).add(one)
-    return holdings.standing(who, HOME, use, held.get)
+    def finds(identity: str, issuer: str | None) -> bool:
+        return found(
+            [one for one in all_grants if one.grantee == identity and issuer in (None, one.issuing_account)], use
+        )
+
+    return holdings.standing(who, HOME, finds)
 
 
 def allowed(who: Principal, found: Standing, **limits: Any) -> bool:

@@ -19,6 +19,8 @@ from keystead.domain import grants as rules
 from keystead.domain.caller import PrincipalKind
 from keystead.domain.grantees import Bound, Form, Name
 from keystead.domain.grants import Grant, GrantName
+from keystead.domain.holdings import shape
+from keystead.domain.key import Key
 from keystead.domain.keytypes import KeyTypes
 from keystead.domain.policy.principals import SERVICE
 from keystead.domain.states import States
@@ -124,18 +126,27 @@ def create_grant(call: Gate[CreateGrantRequest]) -> Change:
         retiring=None if retiring is None else retiring.insist().identity,
     )
     like = call.facts.read(lambda reader: reader.grants_like(wanted))
-    if not like and key.manager != managed.MANAGER:
-        held = call.facts.read(lambda reader: reader.count_grants(key.account, key.region, key.key_id))
-        if held >= limits.GRANTS_PER_KEY:
-            raise errors.limit_exceeded(
-                f"The limit of {limits.GRANTS_PER_KEY} grants for the key {key.arn} was exceeded."
-            )
+    if not like:
+        _check_room(call, key, wanted)
     call.end_dry_run(request.dry_run)
     grant = like[0] if like else wanted
     answer = CreateGrantResponse(grant_token=call.new_grant_token(grant), grant_id=grant.grant_id)
     if like:
         return Change(answer)
     return Change(answer, (lambda transaction: transaction.put_grant(grant),), (change.touch_grant(grant),))
+
+
+def _check_room(call: Call[Any], key: Key, wanted: Grant) -> None:
+    name = (key.account, key.region, key.key_id)
+    held = call.facts.read(lambda reader: reader.count_grants(*name))
+    if held >= limits.GRANTS_PER_KEY and key.manager != managed.MANAGER:
+        raise errors.limit_exceeded(f"The limit of {limits.GRANTS_PER_KEY} grants for the key {key.arn} was exceeded.")
+    shapes = call.facts.read(lambda reader: reader.grant_shapes(*name, wanted.grantee, limits.GRANT_SHAPES))
+    if len(shapes) >= limits.GRANT_SHAPES and shape(wanted) not in shapes:
+        raise errors.limit_exceeded(
+            f"The grants on the key {key.arn} to one grantee have encryption context constraints with "
+            f"{limits.GRANT_SHAPES} different sets of names, which is the limit."
+        )
 
 
 def _wanted(call: Call[CreateGrantRequest], grantee: Named, retiring: Named | None) -> Grant:

@@ -153,14 +153,41 @@ CREATE TABLE grants (
   context_subset TEXT,
   source_arn TEXT,
   likeness TEXT,
+  demand TEXT NOT NULL,
+  bits $integer NOT NULL,
+  describes TEXT,
   mac $bytes NOT NULL,
   PRIMARY KEY (account, region, key_id, grant_id),
   FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
 ) $strict;
 
 CREATE INDEX grants_by_grantee ON grants (account, region, key_id, grantee, grant_id);
+CREATE INDEX grants_by_demand ON grants (account, region, key_id, grantee, demand, bits, issuing_account);
+CREATE INDEX grants_that_describe ON grants (account, region, key_id, grantee, describes, issuing_account) WHERE describes IS NOT NULL;
 CREATE INDEX grants_by_likeness ON grants (account, region, key_id, likeness) WHERE likeness IS NOT NULL;
 CREATE INDEX grants_by_retiring ON grants (region, retiring, grant_id) WHERE retiring IS NOT NULL;
+
+-- How many grants a key has, and of what shapes those of each grantee are (domain/holdings.py). They say where to look, and what is found
+-- is authenticated: they have no MAC.
+CREATE TABLE grant_counts (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  held $integer NOT NULL,
+  PRIMARY KEY (account, region, key_id),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE TABLE grant_shapes (
+  account TEXT NOT NULL,
+  region TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  grantee TEXT NOT NULL,
+  shape TEXT NOT NULL,
+  held $integer NOT NULL,
+  PRIMARY KEY (account, region, key_id, grantee, shape),
+  FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
+) $strict;
 
 -- Decides nothing, so it has no MAC.
 CREATE TABLE last_uses (
