@@ -48,15 +48,15 @@ def test_with_twenty_large_keys_in_flight_encrypt_and_sign_are_answered_in_betwe
 
 
 def test_a_server_that_is_told_to_end_answers_what_threads_are_still_making(tmp_path: Path) -> None:
-    with Server(tmp_path, workers=1) as server, ThreadPoolExecutor(4) as callers:
+    with Server(tmp_path, workers=1) as server, ThreadPoolExecutor(8) as callers:
         kms = server.client()
         kms.list_keys()
-        keys = [callers.submit(kms.create_key, KeySpec="RSA_4096", KeyUsage="SIGN_VERIFY") for _ in range(4)]
-        time.sleep(0.3)  # long enough to be under way, and two of them to be waiting
-        assert not any(one.done() for one in keys), "four keys of this size are not made in so short a time"
+        keys = [callers.submit(kms.create_key, KeySpec="RSA_4096", KeyUsage="SIGN_VERIFY") for _ in range(8)]
+        time.sleep(0.3)  # long enough for all to arrive: two of them are being made, the others wait
+        assert not all(one.done() for one in keys), "eight keys of this size are not made in so short a time"
         assert server.stop(timeout=60) == 0
         made = {one.result()["KeyMetadata"]["KeyId"] for one in keys}
         server.start()
         listed = {key["KeyId"] for key in server.client().list_keys()["Keys"]}
         assert made <= listed
-        assert len(made) == 4
+        assert len(made) == 8
