@@ -1,9 +1,10 @@
 """Calls that race with changes of what they depend on, written down as `history` registers.
 
-Three registers, each with one writer thread: the state of a key (DisableKey, EnableKey, ScheduleKeyDeletion,
-CancelKeyDeletion), the policy of another (an explicit Deny put and taken away), and an alias that moves between two
-keys. Right behind each answer the writer sends a call over every one of its connections at once, which lead to
-different workers: these begin within microseconds of the answer. Caller threads besides call without a pause.
+Four registers, each with one writer thread: the state of a key (DisableKey, EnableKey, ScheduleKeyDeletion,
+CancelKeyDeletion), the policy of another (an explicit Deny put and taken away), a grant (made and revoked) that alone
+allows the use of a third, and an alias that moves between two keys. Right behind each answer the writer sends a call
+over every one of its connections at once, which lead to different workers: these begin within microseconds of the
+answer. Caller threads besides call without a pause.
 """
 
 from __future__ import annotations
@@ -30,15 +31,18 @@ See = Callable[[Answer], str]
 
 
 class Subject:
-    """What one register is about: calls that see its value, and the changes in a round."""
+    """What one register is about: calls that see its value, and the changes in a round. What a change says may depend on
+    what earlier ones answered: then it is a function, and ``learn`` is told of every answer."""
 
     def __init__(
         self,
         register: Register,
         see: See,
         calls: list[tuple[str, dict[str, Any]]],
-        changes: list[tuple[str, dict[str, Any], str]],
+        changes: list[tuple[str, dict[str, Any] | Callable[[], dict[str, Any]], str]],
+        learn: Callable[[Answer], None] = lambda answer: None,
     ) -> None:
+        self.learn = learn
         self.register = register
         self.see = see
         self.calls = calls
@@ -90,7 +94,40 @@ def subjects(wire: Wire, account: str) -> list[Subject]:
         [call for call in calls(alias, here) if call[0] in ("Encrypt", "GenerateDataKey")],
         [("UpdateAlias", {"AliasName": alias, "TargetKeyId": target}, target) for target in (there, here)],
     )
-    return [state, policy, moving]
+    return [state, policy, _granting(wire, account), moving]
+
+
+def _granting(wire: Wire, account: str) -> Subject:
+    """A key that its policy lets the administrator manage and not use, and a grant that lets him. The name makes
+    CreateGrant repeatable, so that it tells the id again when the answer was lost."""
+    admin = f"arn:aws:iam::{account}:user/admin"
+    manage = ["kms:CreateGrant", "kms:RevokeGrant", "kms:PutKeyPolicy"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": admin}, "Action": manage, "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    key = str(wire.call("CreateKey", Policy=policy).json["KeyMetadata"]["KeyId"])
+    operations = ["Encrypt", "Decrypt", "GenerateDataKey"]
+    create = {"KeyId": key, "GranteePrincipal": admin, "Operations": operations, "Name": "racing"}
+    latest = wire.call("CreateGrant", **create).json["GrantId"]
+    while not (sealed := wire.call("Encrypt", KeyId=key, Plaintext="aGVsbG8=")).ok:  # where a delay is planted
+        assert sealed.code == "AccessDeniedException"
+    blob = sealed.json["CiphertextBlob"]
+    assert wire.call("RevokeGrant", KeyId=key, GrantId=latest).ok
+
+    def learn(answer: Answer) -> None:
+        nonlocal latest
+        latest = answer.json.get("GrantId", latest)
+
+    return Subject(
+        Register("grant", DENY),
+        _policy,
+        [
+            ("Encrypt", {"KeyId": key, "Plaintext": "aGVsbG8="}),
+            ("GenerateDataKey", {"KeyId": key, "KeySpec": "AES_256"}),
+            ("Decrypt", {"KeyId": key, "CiphertextBlob": blob}),
+        ],
+        [("CreateGrant", create, ALLOW), ("RevokeGrant", lambda: {"KeyId": key, "GrantId": latest}, DENY)],
+        learn,
+    )
 
 
 def _document(account: str, *, deny: bool) -> str:
@@ -211,6 +248,8 @@ class Writer(Racer):
 
     def turn(self) -> None:
         operation, members, value = self._subject.changes[self._done % len(self._subject.changes)]
+        if callable(members):
+            members = members()
         request = self.race.signer.request(operation, json.dumps(members).encode(), "change")
         self._done += 1
         try:
@@ -223,11 +262,12 @@ class Writer(Racer):
                 self.lose(at)
             return
         if answer.ok:
+            self._subject.learn(answer)
             self._subject.register.writes.append(Write(start, time.monotonic_ns(), value))
         elif answer.status >= 500:
             self._subject.register.writes.append(Write(start, time.monotonic_ns(), value, known=False))
         else:  # a lost change that came true, or did not, is in the way of the next: it changes nothing
-            assert answer.code == "KMSInvalidStateException", f"{operation} {members}: {answer}"
+            assert answer.code in ("KMSInvalidStateException", "NotFoundException"), f"{operation} {members}: {answer}"
         self.look()
         time.sleep(self._chance.random() / 500)
 

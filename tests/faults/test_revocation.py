@@ -78,7 +78,7 @@ def test_nobody_uses_what_was_revoked_in_a_hundred_thousand_calls(start: Start, 
 @pytest.mark.parametrize("fault", ["late-epoch=0.02", "stale-snapshot=0.02"])
 def test_a_planted_delay_is_caught(start: Start, fault: str) -> None:
     verdict = raced(start(fault), 600, kills=False)
-    assert {violation.register for violation in verdict.violations} == {"state", "policy", "alias"}
+    assert {violation.register for violation in verdict.violations} == {"state", "policy", "grant", "alias"}
 
 
 # --- what is committed and not yet answered ---------------------------------------------------------------------------
