@@ -107,6 +107,40 @@ def test_a_grant_is_named_by_its_token_or_by_key_arn_and_id(play: Any) -> None:
     play(story)
 
 
+def test_what_can_be_retired_is_told_by_permission_on_the_retiring_principal_of_the_own_account(play: Any) -> None:
+    async def story(office: Office) -> None:
+        key, keeper, nobody = await office.make_key(), office.user("keeper"), office.user("nobody")
+        about = {**allow("kms:ListRetirableGrants"), "Resource": keeper.arn}
+        curious, abroad = office.user("curious", policy(about)), office.user("abroad", ALLOW_ALL, account=OTHER)
+        made = await grant(office, key, ROOT, RetiringPrincipal=keeper.arn)
+        foreign = await grant(office, key, ROOT, RetiringPrincipal=abroad.arn)
+
+        async def told(who: Principal, named: str) -> list[str]:
+            answer = await done(office, "ListRetirableGrants", who, RetiringPrincipal=named)
+            return [each["GrantId"] for each in answer["Grants"]]
+
+        for named in (keeper.arn, keeper.unique_id):
+            assert await told(curious, named) == await told(office.admin, named) == [made["GrantId"]]
+        assert await told(abroad, abroad.arn) == [foreign["GrantId"]]
+        assert await told(office.admin, ROOT) == []
+        for who, named in ((nobody, keeper.arn), (curious, nobody.arn), (curious, f"{keeper.arn}-missing")):
+            assert (await refused(office, "ListRetirableGrants", who, RetiringPrincipal=named))[
+                0
+            ] == "AccessDeniedException"
+        assert await refused(office, "ListRetirableGrants", RetiringPrincipal=abroad.arn) == (
+            "InvalidArnException",
+            f"ARN does not refer to a valid principal: {abroad.arn}",
+        )
+        assert await refused(office, "ListRetirableGrants", RetiringPrincipal=abroad.unique_id) == (
+            "NotFoundException",
+            f"Retiring principal {abroad.unique_id} could not be found",
+        )
+        elsewhere = await done(office, "ListRetirableGrants", region="eu-west-1", RetiringPrincipal=keeper.arn)
+        assert elsewhere["Grants"] == []
+
+    play(story)
+
+
 def test_revoking_is_a_permission_on_the_key(play: Any) -> None:
     async def story(office: Office) -> None:
         key, user = await office.make_key(), office.user("alice")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from keystead.domain.policy import decide as policies
 from keystead.services import facts
 from tests.services.granting import OTHER_ROOT, ROOT, X, allow, done, grant, listed, may, policy, refused
 from tests.services.office import ACCOUNT, ALLOW_ALL, OTHER, Office
@@ -144,8 +145,35 @@ def test_what_policies_allow_is_decided_without_a_look_at_grants(play: Any, look
         await grant(office, key, user.arn, "Encrypt")
         assert await may(office, office.admin, key)
         assert lookups == [], "a caller who needs none"
+        conditional = office.user(
+            "dave", policy(allow("kms:Encrypt", Condition={"StringEquals": {"kms:CallerAccount": ACCOUNT}}))
+        )
+        timely = allow("kms:Encrypt", Condition={"DateGreaterThan": {"aws:CurrentTime": "2000-01-01T00:00:00Z"}})
+        for who in (conditional, office.user("erin", policy(timely))):
+            assert await may(office, who, key)
+            assert await may(office, who, key)
+        assert lookups == [], "nor one whose policies must be read anew for each call"
         assert await may(office, user, key)
         assert lookups == [user.unique_id], "the closest identity settles it"
+
+    play(story)
+
+
+def test_a_look_at_grants_has_the_whole_bound_of_work_for_itself(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What policies cost when they were asked alone is not taken from the decision with what grants say."""
+    contexts: list[Any] = []
+    decide = policies.decide
+
+    def noting(question: Any, *found: Any) -> Any:
+        contexts.append(question.context)
+        return decide(question, *found)
+
+    async def story(office: Office) -> None:
+        key, user = await office.make_key(), office.user("alice")
+        await grant(office, key, user.arn, "Encrypt")
+        monkeypatch.setattr(policies, "decide", noting)
+        assert await may(office, user, key)
+        assert len({id(context) for context in contexts}) == len({id(context.work) for context in contexts}) == 2
 
     play(story)
 

@@ -224,6 +224,26 @@ def test_a_key_has_room_for_so_many_grants(play: Any, monkeypatch: pytest.Monkey
     play(story)
 
 
+def test_one_grantees_constraints_demand_so_many_sets_of_names(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GRANT_SHAPES", 2)
+
+    async def story(office: Office) -> None:
+        key, user = await office.make_key(), office.user("alice")
+        subsets = [{"a": "1"}, {"A": "2"}, {"a": "1", "b": "1"}, {"b": "2", "A": "1"}]
+        for subset in subsets:
+            made = await grant(office, key, user.arn, Constraints={"EncryptionContextSubset": subset})
+        body = {"KeyId": key["KeyId"], "GranteePrincipal": user.arn, "Operations": ["Encrypt"]}
+        for more in ({}, {"Constraints": {"EncryptionContextSubset": {"c": "1"}}}):
+            assert (await refused(office, "CreateGrant", **body, **more))[0] == "LimitExceededException"
+        for subset in subsets:
+            assert await may(office, user, key, EncryptionContext=subset | {"more": "x"})
+        assert not await may(office, user, key, EncryptionContext={"b": "2"})
+        await grant(office, key, office.user("bob").arn)
+        await done(office, "RevokeGrant", KeyId=key["KeyId"], GrantId=made["GrantId"])
+
+    play(story)
+
+
 def test_a_dry_run_says_what_would_be_and_does_nothing(play: Any) -> None:
     async def story(office: Office) -> None:
         key, nobody = await office.make_key(), office.user("nobody")

@@ -102,7 +102,10 @@ def test_grants_are_listed_in_pages_by_grantee_by_likeness_and_by_who_may_retire
     retiring = examples.grant().retiring or ""
     assert numbers(store.read(lambda r: r.retirable(REGION, retiring, None, 9))) == [0, 1, 2, 3, 4, 5, 6]
     assert numbers(store.read(lambda r: r.retirable(REGION, retiring, third, 2))) == [3, 4]
+    store.transact(lambda t: t.put_grant(examples.grant(8, retiring=None, grantee="dora")))  # in another's place
     assert store.read(lambda r: r.count_grants(ACCOUNT, REGION, KEY_ID)) == 7
+    assert store.read(lambda r: r.grant_shapes(ACCOUNT, REGION, KEY_ID, "carol", 9)) == []
+    assert store.read(lambda r: r.grant_shapes(ACCOUNT, REGION, KEY_ID, "dora", 9)) == [holdings.EXACT]
     assert store.read(lambda r: r.has_grants(ACCOUNT, REGION, KEY_ID)) is True
     store.transact(lambda t: t.delete_grant(ACCOUNT, REGION, KEY_ID, third))
     assert store.read(lambda r: r.count_grants(ACCOUNT, REGION, KEY_ID)) == 6

@@ -88,6 +88,15 @@ def test_the_search_finds_what_allows_a_use_and_nothing_else(all_grants: list[Gr
         assert found(all_grants, use) == any(plainly_allows(one, use) for one in all_grants)
 
 
+def test_a_grant_made_on_behalf_of_a_source_is_searched_among_grants_whose_source_it_keeps() -> None:
+    source = "arn:aws:sqs:eu-central-1:111122223333:q"
+    sourced = grant("CreateGrant", "Decrypt", source_arn=source)
+    for child, narrow in ((grant("Decrypt"), False), (grant("Decrypt", source_arn=source), True)):
+        use = Use("CreateGrant", None, source, child)
+        assert found([sourced], use) is narrow
+        assert found([sourced, grant("CreateGrant", "Decrypt")], use)
+
+
 @LAW
 @given(grants(), grants())
 def test_marks_tell_grants_apart_that_allow_different_things(one: Grant, other: Grant) -> None:
