@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.api.conftest import Refused
 from tests.server import REGION, Server
@@ -203,6 +205,25 @@ def test_a_region_has_one_key_of_a_family(kms: Any, there: Any, replicated: Keys
         assert refused(kms.replicate_key, KeyId=key_id, ReplicaRegion=region)[0] == "AlreadyExistsException"
     there.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
     assert refused(kms.replicate_key, KeyId=key_id, ReplicaRegion=THERE)[0] == "AlreadyExistsException"
+
+
+def test_of_many_who_replicate_at_once_one_succeeds(
+    server: Server, kms: Any, there: Any, primary: dict[str, Any]
+) -> None:
+    clients = [server.client() for _ in range(8)]
+
+    def replicate(client: Any) -> str:
+        try:
+            client.replicate_key(KeyId=primary["KeyId"], ReplicaRegion=THERE)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "made"
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        outcomes = sorted(pool.map(replicate, clients))
+    assert outcomes == ["AlreadyExistsException"] * 7 + ["made"]
+    blob = kms.encrypt(KeyId=primary["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 
 
 @pytest.mark.parametrize("region", ["mars-north-1", "us-gov-west-1", "nowhere"])
