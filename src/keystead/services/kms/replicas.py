@@ -7,10 +7,13 @@ shows the new key as being created, as AWS does (docs/decisions/0019)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from keystead import errors
-from keystead.domain.key import EXTERNAL, Key, KeyState
+from keystead.domain import materials
+from keystead.domain.key import EXTERNAL, Key, KeyState, Material, MaterialState
 from keystead.domain.keytypes import KeyTypes
 from keystead.domain.policy import document
 from keystead.domain.states import States
@@ -24,11 +27,12 @@ from keystead.model.generated.kms import (
 )
 from keystead.services import change, family
 from keystead.services.call import Call
-from keystead.services.change import Change, Elsewhere
+from keystead.services.change import Change, Elsewhere, Writes
 from keystead.services.gate import Gate
 from keystead.services.kms.keys import check_quota, metadata, permit_creation
 from keystead.services.kms.policies import check_policy
 from keystead.services.table import operation
+from keystead.store.interface import Transaction
 
 
 @operation(
@@ -74,7 +78,7 @@ def replicate_key(call: Gate[ReplicateKeyRequest]) -> Change:
         raise errors.replica_exists(replica.arn)
     check_quota(there)
     check_policy(there, replica.policy, replica.arn, bypass=bypass)
-    members = [*call.facts.read(lambda reader: family.related(reader, primary, call.now)), replica]
+    members = call.facts.read(lambda reader: family.related(reader, primary, call.now))
     created = metadata(replace(replica, state=KeyState.CREATING, material_id=None), members)
     return Change(
         ReplicateKeyResponse(
@@ -82,10 +86,26 @@ def replicate_key(call: Gate[ReplicateKeyRequest]) -> Change:
             replica_policy=replica.policy,
             replica_tags=[Tag(tag_key=name, tag_value=value) for name, value in tags],
         ),
-        (change.put(replica), *call.copied_material(primary, replica)),
+        (change.put(replica), *call.copied_material(primary, replica), *_held_back(call, members, replica)),
         (change.touch(replica),),
         elsewhere=(_creation(replica, created, request, bypass=bypass),),
     )
+
+
+def _held_back(call: Gate[ReplicateKeyRequest], members: Sequence[Key], replica: Key) -> Writes:
+    """Imported material that waits to be rotated to waits for the new replica too, which does not have it yet."""
+    histories = call.facts.read(lambda reader: [call.bench(reader).history(one) for one in members])
+    waiting = [one for history in histories if (one := materials.waiting(history)) is not None]
+    if not waiting:
+        return ()
+    missing = materials.without_bytes(replace(waiting[0], region=replica.region))
+    state = MaterialState.PENDING_MULTI_REGION_IMPORT_AND_ROTATION
+    held = [replace(one, state=state) for one in (*waiting, missing)]
+    return tuple(partial(_put_fact, one) for one in held)
+
+
+def _put_fact(fact: Material, transaction: Transaction) -> None:
+    transaction.put_material_fact(fact)
 
 
 def _creation(replica: Key, created: KeyMetadata, request: ReplicateKeyRequest, *, bypass: bool) -> Elsewhere:
