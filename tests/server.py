@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import boto3
 from botocore.config import Config as ClientConfig
 
 REGION = "us-east-1"
+START_SECONDS = 60  # that a server may take to say where it is
 
 
 class Server:
@@ -64,7 +66,7 @@ class Server:
             [*command, *self.options], stdout=subprocess.PIPE, stderr=self.log, text=True, env=self.environment
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self.process.stdout.readline() if select.select([self.process.stdout], [], [], START_SECONDS)[0] else ""
         if not line:
             status = self.stop(timeout=10)
             raise RuntimeError(f"the server ended with {status}:\n{self.messages()}")
