@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from tests.http.sigv4_edits import (
     break_signature,
     edited,
@@ -48,34 +50,61 @@ def test_whoever_signs_with_the_secret_of_nobody_is_nobody() -> None:
     assert verify_with(request, None) == "UnrecognizedClientException"
 
 
+class Keyed:
+    """A keyed MAC that tells what is done with it."""
+
+    def __init__(self, key: bytes, algorithm: object, done: list[tuple[str, int]], real: HMAC | None = None) -> None:
+        self.done = done
+        self.algorithm = algorithm
+        self.key = key
+        self.real = HMAC(key, SHA256()) if real is None else real
+
+    def copy(self) -> Keyed:
+        self.done.append(("copy", len(self.key)))
+        return Keyed(self.key, self.algorithm, self.done, self.real.copy())
+
+    def update(self, text: bytes) -> None:
+        self.done.append(("mac", len(text)))
+        self.real.update(text)
+
+    def finalize(self) -> bytes:
+        return self.real.finalize()
+
+
 def test_an_unknown_access_key_costs_the_work_of_a_wrong_signature(monkeypatch: pytest.MonkeyPatch) -> None:
-    def work(credential: Credential | None) -> list[tuple[str, int]]:
-        done: list[tuple[str, int]] = []
-
-        def digest(key: bytes, message: bytes, name: str) -> bytes:
-            done.append(("hmac", len(message)))
-            return real_hmac.digest(key, message, name)
-
-        def compare_digest(one: bytes, other: bytes) -> bool:
-            done.append(("compare", len(one)))
-            return real_hmac.compare_digest(one, other)
-
-        def sha256(text: bytes) -> object:
-            done.append(("sha256", len(text)))
-            return hashlib.sha256(text)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(sigv4, "hmac", SimpleNamespace(digest=digest, compare_digest=compare_digest))
-            patch.setattr(sigv4, "sha256", sha256)
-            assert verify_with(request, credential) != LONG_TERM.access_key_id
-        return done
-
+    """What is hashed and compared, in which order and how long it is."""
+    done: list[tuple[str, int]] = []
     real_hmac = sigv4.hmac
+
+    def digest(key: bytes, message: bytes, name: str) -> bytes:
+        done.append(("derive", len(key) + len(message)))
+        return real_hmac.digest(key, message, name)
+
+    def compare_digest(one: bytes, other: bytes) -> bool:
+        done.append(("compare", len(one)))
+        return real_hmac.compare_digest(one, other)
+
+    def sha256(text: bytes) -> object:
+        done.append(("sha256", len(text)))
+        return hashlib.sha256(text)
+
+    def keyed(key: bytes, algorithm: object) -> Keyed:
+        done.append(("key", len(key)))
+        return Keyed(key, algorithm, done)
+
+    def work(credential: Credential | None) -> list[tuple[str, int]]:
+        done.clear()
+        assert verify_with(request, credential) != LONG_TERM.access_key_id
+        return done.copy()
+
+    monkeypatch.setattr(sigv4, "hmac", SimpleNamespace(digest=digest, compare_digest=compare_digest))
+    monkeypatch.setattr(sigv4, "sha256", sha256)
+    monkeypatch.setattr(sigv4, "HMAC", keyed)
+    monkeypatch.setattr(sigv4, "_NOBODY", replace(sigv4._NOBODY, signing_keys={}))
     request = break_signature(sign())
     fresh = replace(LONG_TERM, signing_keys={})
-    monkeypatch.setattr(sigv4, "_NOBODY", replace(sigv4._NOBODY, signing_keys={}))
     first_time = work(fresh)
-    assert [kind for kind, _ in first_time] == ["sha256", "sha256", *["hmac"] * 5, "compare"]
+    assert [kind for kind, _ in first_time] == ["sha256", "sha256", *["derive"] * 4, "key", "copy", "mac", "compare"]
     assert work(None) == first_time
     assert work(fresh) == work(None)
     assert work(replace(fresh, active=False)) == work(None)
