@@ -43,6 +43,9 @@ class Sweep:
         self._new_id = new_id
         self._clock = clock
         self._report = report
+        self._stuck: set[tuple[Errand, KeyName]] = (
+            set()
+        )  # what failed or was not due after all: the rest does not wait behind it
         self._under_way = 0
         self._more = False
         self._done = 0
@@ -51,11 +54,13 @@ class Sweep:
         """Begin to do what is due; returns how much that is. Does nothing while the run before is under way."""
         if self._under_way:
             return 0
-        now = self._clock()
-        found = self._store.read(lambda reader: [(errand, errand.due(reader, now, _AT_ONCE)) for errand in ERRANDS])
-        self._more = any(len(names) == _AT_ONCE for _, names in found)
+        now, most = self._clock(), _AT_ONCE + len(self._stuck)
+        found = self._store.read(lambda reader: [(errand, errand.due(reader, now, most)) for errand in ERRANDS])
+        self._more = any(len(names) == most for _, names in found)
         self._done = 0
         due = [(errand, name) for errand, names in found for name in names]
+        self._stuck.intersection_update(due)
+        due.sort(key=self._stuck.__contains__)  # the rest first
         self._under_way = len(due)
         for errand, name in due:
             self._committer.commit(partial(self._do, errand, name, now), partial(self._ended, errand, name))
@@ -72,9 +77,12 @@ class Sweep:
 
     def _ended(self, errand: Errand, name: KeyName, outcome: commit.Decided | BaseException) -> None:
         """One errand is done, or is not to be, or failed and comes again with a later run."""
+        self._stuck.discard((errand, name))
         if isinstance(outcome, commit.Decided):
             self._done += 1
-        elif not isinstance(outcome, NotDue):
+        else:
+            self._stuck.add((errand, name))
+        if not isinstance(outcome, commit.Decided | NotDue):
             self._report(f"the key {name.key_id} is due for {errand.what}, which could not be done yet", outcome)
             self._more = False  # more of the same now would be no use
         self._under_way -= 1
