@@ -27,17 +27,19 @@ from keystead.model.shapes import anchored
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "src" / "keystead" / "model"
-SERVICES = {"kms": "2014-11-01"}
+SERVICES = {"kms": "2014-11-01", "iam": "2010-05-08", "sts": "2011-06-15"}
 
 PARTS = ("member", "key", "value")
 LENGTH = {"min": "min_length", "max": "max_length"}
 RANGE = {"min": "ge", "max": "le"}
-BOUNDS = {"string": LENGTH, "blob": LENGTH, "list": LENGTH, "integer": RANGE, "long": RANGE}
+# What the query protocol's walk knows.
+KINDS = {"structure", "list", "map", "string", "blob", "boolean", "integer", "long", "timestamp"}
+BOUNDS = {"string": LENGTH, "map": LENGTH, "blob": LENGTH, "list": LENGTH, "integer": RANGE, "long": RANGE}
 
 # Traits that are compiled, or that say nothing to a server. Any other may change the wire format, so it is refused.
 SHAPE_TRAITS = {"type", "members", "required", "member", "key", "value", "min", "max", "pattern", "enum", "sensitive"}
 SHAPE_TRAITS |= {"exception", "fault", "error", "deprecated", "deprecatedMessage", "box"}
-MEMBER_TRAITS = {"shape", "deprecated", "deprecatedMessage", "box"}
+MEMBER_TRAITS = {"shape", "deprecated", "deprecatedMessage", "deprecatedSince", "box"}
 
 Json = dict[str, Any]
 
@@ -80,23 +82,38 @@ def snake(name: str) -> str:
 
 
 class Source:
-    """The generated module of one service, written top to bottom by `lines`."""
+    """The generated module of one service in the AWS JSON protocol, written top to bottom by `lines`.
+
+    The types carry the model's constraints, since requests are decoded straight into them."""
+
+    traits = SHAPE_TRAITS
 
     def __init__(self, service: str, model: Json, origin: str) -> None:
         self.service = service
         self.model = model
         self.origin = origin
-        self.shapes: dict[str, Json] = model["shapes"]
-        self.operations: dict[str, Json] = model["operations"]
+        self.shapes: dict[str, Json] = dict(model["shapes"])
+        self.operations: dict[str, Json] = {
+            name: {**operation, "input": operation.get("input") or {"shape": self.without_members(name)}}
+            for name, operation in model["operations"].items()
+        }
         self.inputs = self.reached(op["input"]["shape"] for op in self.operations.values())
         self.outputs = self.reached(op["output"]["shape"] for op in self.operations.values() if "output" in op)
         for name in sorted(self.inputs | self.outputs):
             self.refuse_inexact(name)
 
+    def without_members(self, operation: str) -> str:
+        """The name of the input of an operation that has none; `shapes.Service` gives it the same."""
+        name = f"{operation}Request"
+        if name in self.shapes:
+            raise SystemExit(f"{name}: the name is needed for an operation without input")
+        self.shapes[name] = {"type": "structure", "members": {}}
+        return name
+
     def refuse_inexact(self, name: str) -> None:
         """Refuse what would be compiled to something looser than the model, or to another wire format."""
         node = self.shapes[name]
-        unknown = set(node) - SHAPE_TRAITS
+        unknown = set(node) - self.traits
         for part in (*node.get("members", {}).values(), *(node[part] for part in PARTS if part in node)):
             unknown |= set(part) - MEMBER_TRAITS
         if unknown:
@@ -189,7 +206,7 @@ class Source:
     def type_of(self, name: str) -> str:
         return name if self.named(name) else self.plain(name)
 
-    def lines(self) -> Iterator[str]:
+    def opening(self) -> Iterator[str]:
         metadata = self.model["metadata"]
         yield f'"""Structures and operations of {metadata["serviceFullName"]}, API version {metadata["apiVersion"]}.'
         yield ""
@@ -199,6 +216,9 @@ class Source:
         yield ""
         yield "from __future__ import annotations"
         yield ""
+
+    def lines(self) -> Iterator[str]:
+        yield from self.opening()
         yield "from typing import TYPE_CHECKING, Annotated, Final, Literal"
         yield ""
         yield "from msgspec import Meta"
@@ -338,26 +358,15 @@ class Source:
         yield "_OPERATIONS: Final[dict[str, Row]] = {"
         for name, operation in self.operations.items():
             output = operation.get("output", {}).get("shape")
-            errors = sorted(self.code(error["shape"]) for error in operation.get("errors", []))
             yield f"    {name!r}: Row("
             yield f"        input={operation['input']['shape']},"
             yield f"        output={output},"
-            yield f"        errors=frozenset(({''.join(f'{error!r}, ' for error in errors)})),"
+            yield f"        errors=frozenset(({self.errors_of(operation)})),"
             yield f"        strings=_strings_{operation['input']['shape']},"
             yield f"        settled={f'_settled_{output}' if output and self.timed(output) else None},"
             yield "    ),"
         yield "}"
-        yield ""
-        yield "_STRUCTURES: Final[dict[str, type[Structure]]] = {"
-        yield from (f"    {name!r}: {name}," for name in order)
-        yield "}"
-        yield ""
-        yield "_ERRORS: Final[dict[str, int]] = {"
-        for name, node in self.shapes.items():
-            if node.get("exception"):
-                status = node.get("error", {}).get("httpStatusCode", 500 if node.get("fault") else 400)
-                yield f"    {self.code(name)!r}: {status},"
-        yield "}"
+        yield from self.named_structures(order)
         yield ""
         yield "TABLES: Final = Tables("
         yield f"    service={self.service!r},"
@@ -369,9 +378,92 @@ class Source:
         yield "    errors=_ERRORS,"
         yield ")"
 
+    def errors_of(self, operation: Json) -> str:
+        """The codes that an operation declares, as the inside of a tuple."""
+        return "".join(
+            f"{code!r}, " for code in sorted(self.code(error["shape"]) for error in operation.get("errors", []))
+        )
+
+    def named_structures(self, order: list[str]) -> Iterator[str]:
+        """The structures by name, and the statuses of the errors by code."""
+        yield ""
+        yield "_STRUCTURES: Final[dict[str, type[Structure]]] = {"
+        yield from (f"    {name!r}: {name}," for name in order)
+        yield "}"
+        yield ""
+        yield "_ERRORS: Final[dict[str, int]] = {"
+        for name, node in self.shapes.items():
+            if node.get("exception"):
+                status = node.get("error", {}).get("httpStatusCode", 500 if node.get("fault") else 400)
+                yield f"    {self.code(name)!r}: {status},"
+        yield "}"
+
     def code(self, shape: str) -> str:
         code: str = self.shapes[shape].get("error", {}).get("code", shape)
         return code
+
+
+class QuerySource(Source):
+    """The generated module of one service in the AWS query protocol.
+
+    The types are plain: every request is judged by the walk over the pinned model, and nothing is decoded by them."""
+
+    # A union says that one member is given; what AWS answers when none is, the service decides.
+    traits = SHAPE_TRAITS | {"union"}
+
+    def refuse_inexact(self, name: str) -> None:
+        node = self.shapes[name]
+        super().refuse_inexact(name)
+        if node["type"] not in KINDS:
+            raise SystemExit(f"{name}: type {node['type']} is not supported")
+
+    def plain(self, name: str) -> str:
+        node = self.shapes[name]
+        if node["type"] == "map":
+            return f"dict[{self.plain(node['key']['shape'])}, {self.plain(node['value']['shape'])}]"
+        return super().plain(name)
+
+    def named(self, name: str) -> bool:
+        return False
+
+    def lines(self) -> Iterator[str]:
+        yield from self.opening()
+        yield "from typing import Final"
+        yield ""
+        yield "from keystead.model.rows import QueryRow, QueryTables, Structure"
+        yield ""
+        order = self.structures()
+        for name in order:
+            yield from self.structure(name)
+        yield from self.tables(order)
+
+    def tables(self, order: list[str]) -> Iterator[str]:
+        metadata = self.model["metadata"]
+        yield ""
+        yield "_OPERATIONS: Final[dict[str, QueryRow]] = {"
+        for name, operation in self.operations.items():
+            output = operation.get("output", {})
+            yield f"    {name!r}: QueryRow("
+            yield f"        input={operation['input']['shape']},"
+            yield f"        output={output.get('shape')},"
+            yield f"        errors=frozenset(({self.errors_of(operation)})),"
+            yield f"        wrapper={output.get('resultWrapper')!r},"
+            yield "    ),"
+        yield "}"
+        yield from self.named_structures(order)
+        yield ""
+        yield "TABLES: Final = QueryTables("
+        yield f"    service={self.service!r},"
+        yield f"    version={metadata['apiVersion']!r},"
+        yield f"    signing_name={metadata.get('signingName', metadata['endpointPrefix'])!r},"
+        yield f"    namespace={metadata['xmlNamespace']!r},"
+        yield "    operations=_OPERATIONS,"
+        yield "    structures=_STRUCTURES,"
+        yield "    errors=_ERRORS,"
+        yield ")"
+
+
+SOURCES = {"json": Source, "query": QuerySource}
 
 
 def files() -> Iterator[tuple[Path, bytes]]:
@@ -395,7 +487,8 @@ def files() -> Iterator[tuple[Path, bytes]]:
         )
         origin = f"pinned/{name} (botocore {botocore.__version__}), sha256 {hashlib.sha256(pinned).hexdigest()}"
         yield MODEL / "pinned" / name, pinned
-        yield MODEL / "generated" / f"{service}.py", ("\n".join(Source(service, model, origin).lines()) + "\n").encode()
+        text = "\n".join(SOURCES[model["metadata"]["protocol"]](service, model, origin).lines()) + "\n"
+        yield MODEL / "generated" / f"{service}.py", text.encode()
     yield MODEL / "pinned" / "pins.json", (json.dumps(pins, indent=2) + "\n").encode()
 
 

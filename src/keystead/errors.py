@@ -32,6 +32,10 @@ class Refusal(Exception):
         self.status: Final = status
         self.detail: Final = detail
 
+    def reworded(self, code: str, status: int) -> Refusal:
+        """The same refusal under another service's code."""
+        return Refusal(code, self.message, status=status, detail=self.detail)
+
 
 # --- the front door: protocol and signature (AWS JSON services answer 400 to all of these)
 # ---------------------------------
@@ -109,6 +113,45 @@ def audit_unavailable(detail: str) -> Refusal:
         "The request was not answered because its audit record could not be written. The request can be retried.",
         status=503,
         detail=detail,
+    )
+
+
+# --- the same in the words of the query services (IAM, STS): other codes, and statuses that tell who is to blame
+# ---------------------------------------------------------------------------------------------------------------------
+
+# Sources: IAM and STS API reference, "Common errors"; MalformedInput as services of this protocol were seen to answer.
+# UnsupportedOperation is EC2's word for what KMS calls UnsupportedOperationException.
+_IN_QUERY_SERVICES: Final = {
+    "AccessDeniedException": ("AccessDenied", 403),
+    "ExpiredTokenException": ("ExpiredToken", 403),
+    "IncompleteSignatureException": ("IncompleteSignature", 400),
+    "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
+    "KMSInternalException": ("InternalFailure", 500),
+    "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
+    "SerializationException": ("MalformedInput", 400),
+    "ThrottlingException": ("Throttling", 400),
+    "UnknownOperationException": ("InvalidAction", 400),
+    "UnrecognizedClientException": ("InvalidClientTokenId", 403),
+    "UnsupportedOperationException": ("UnsupportedOperation", 400),
+    "ValidationException": ("ValidationError", 400),
+}
+
+
+def in_query_services(refusal: Refusal) -> Refusal:
+    """The refusal as a query service words it; one that is no query service's business is worded so already."""
+    if refusal.code not in _IN_QUERY_SERVICES:
+        return refusal
+    code, status = _IN_QUERY_SERVICES[refusal.code]
+    return refusal.reworded(code, status)
+
+
+def missing_action() -> Refusal:
+    return Refusal("MissingAction", "Missing Action")
+
+
+def invalid_action(action: str, version: str | None) -> Refusal:
+    return Refusal(
+        "InvalidAction", f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import subprocess
 import sys
@@ -46,18 +47,20 @@ def test_the_check_notices_an_edited_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_pins_name_the_source_and_hash_the_pinned_file() -> None:
-    (pin,) = pins()
-    pinned = (resources.files("keystead.model.pinned") / pin["file"]).read_bytes()
-    assert pin["service"] == "kms"
-    assert pin["botocore"] == "1.44.5"
-    assert pin["pinned_sha256"] == hashlib.sha256(pinned).hexdigest()
-    assert pin["pinned_sha256"] in (kms.__doc__ or "")
+    assert [pin["service"] for pin in pins()] == ["kms", "iam", "sts"]
+    for pin in pins():
+        pinned = (resources.files("keystead.model.pinned") / pin["file"]).read_bytes()
+        generated = importlib.import_module(f"keystead.model.generated.{pin['service']}")
+        assert pin["botocore"] == "1.44.5"
+        assert pin["pinned_sha256"] == hashlib.sha256(pinned).hexdigest()
+        assert pin["pinned_sha256"] in (generated.__doc__ or "")
 
 
 def test_the_pinned_file_holds_no_prose() -> None:
-    text = (resources.files("keystead.model.pinned") / pins()[0]["file"]).read_text()
-    assert '"documentation"' not in text
-    assert "<p>" not in text
+    for pin in pins():
+        text = (resources.files("keystead.model.pinned") / pin["file"]).read_text()
+        assert '"documentation"' not in text
+        assert "<p>" not in text
 
 
 def test_only_prose_is_stripped() -> None:

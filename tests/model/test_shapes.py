@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 
 from keystead.model.shapes import Service, anchored
 from tests.model.values import KMS, SAMPLES
+
+WORDS = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -34,13 +37,29 @@ def matches(pattern: str, text: str) -> bool:
         (r"[\u0020-\u00FF]*", "\u00ff", True),
         (r"[\u0020-\u00FF]*", "\u0100", False),
         ("^[a-zA-Z0-9-_.]+$", "a-b_c.d", True),
+        (WORDS, "Stra\u00dfe \u4e2d\u0663_\u00a0:\u2028", True),
+        (WORDS, "a*", False),
+        (WORDS, "a\u0301", False),
+        (WORDS + r"\w", "a\u00fc", False),
     ],
 )
 def test_a_pattern_must_match_the_whole_value_as_java_reads_it(pattern: str, text: str, expected: bool) -> None:
     assert matches(pattern, text) is expected
 
 
-@pytest.mark.parametrize("pattern", [r"\p{L}", "[a-z&&[^b]]", "[a[b]]", "a++", r"\bx", r"\h"])
+def test_a_class_of_words_is_just_the_letters_numbers_and_separators_of_unicode() -> None:
+    accepts = re.compile(anchored(WORDS))
+    for code in range(0x110000):
+        char = chr(code)
+        category = unicodedata.category(char)
+        if category != "Cs":
+            expected = category[0] in "LNZ" or char in "_.:/=+-@"
+            assert (accepts.search(char) is not None) is expected, hex(code)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\p{L}", r"[\p{L}]", r"[\p{L}\p{Z}\p{N}_\d]", "[a-z&&[^b]]", "[a[b]]", "a++", r"\bx", r"\h"]
+)
 def test_what_java_and_python_read_differently_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"Java|possessive"):
         anchored(pattern)

@@ -43,8 +43,34 @@ class Row(NamedTuple):
     settled: Callable[[Any], Structure] | None
 
 
+class QueryRow(NamedTuple):
+    """One operation of a service in the query protocol.
+
+    ``output`` and ``wrapper``, the element around it, are None where the model has no output structure. ``errors`` as
+    of `Row`.
+    """
+
+    input: type[Structure]
+    output: type[Structure] | None
+    errors: frozenset[str]
+    wrapper: str | None
+
+
+class QueryTables(NamedTuple):
+    """Everything generated for one service in the query protocol. ``version`` is the API's, which requests name;
+    ``namespace`` that of its XML; ``errors`` maps each modelled error code to its HTTP status."""
+
+    service: str
+    version: str
+    signing_name: str
+    namespace: str
+    operations: dict[str, QueryRow]
+    structures: dict[str, type[Structure]]
+    errors: dict[str, int]
+
+
 class Tables(NamedTuple):
-    """Everything generated for one service. ``errors`` maps each modelled error code to its HTTP status."""
+    """Everything generated for one service in the AWS JSON protocol. ``errors`` maps each modelled error code to its HTTP status."""
 
     service: str
     target_prefix: str

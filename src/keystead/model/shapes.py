@@ -17,6 +17,11 @@ from typing import Any, Final
 
 _ANY: Final = r"[^\n\r\u0085\u2028\u2029]"  # Java's dot; Python's excludes \n only
 
+# A class of Unicode's letters, numbers and separators, as the models of IAM and STS write it. Python has no \\p, but its
+# own \\w outside ASCII mode is just the letters, the numbers and the underscore.
+_WORDS: Final = r"[\p{L}\p{Z}\p{N}_"
+_WORDS_HERE: Final = r"[\w\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
 
 def anchored(pattern: str) -> str:
     """A model's pattern as a Python one that must match the whole value.
@@ -26,13 +31,18 @@ def anchored(pattern: str) -> str:
     differently.
     """
     out: list[str] = []
-    inside = False
+    inside = unicode = False
     position = 0
     while position < len(pattern):
         char = pattern[position]
+        if not inside and pattern.startswith(_WORDS, position):
+            out.append(f"(?u:{_WORDS_HERE}")
+            inside = unicode = True
+            position += len(_WORDS)
+            continue
         if char == "\\":
             escaped = pattern[position + 1 : position + 2]
-            if escaped.isalpha() and escaped not in "wWdDsSutrnf":
+            if escaped.isalpha() and (escaped not in "wWdDsSutrnf" or (unicode and escaped not in "utrnf")):
                 raise ValueError(f"\\{escaped} in {pattern!r} may differ between Java and Python")
             if escaped == "/":  # Java and Python agree, but Python has no such escape in its own vocabulary
                 out.append("/")
@@ -49,6 +59,9 @@ def anchored(pattern: str) -> str:
         if char in "+*?}" and pattern[position + 1 : position + 2] == "+" and not inside:
             raise ValueError(f"possessive quantifier in {pattern!r}")
         inside = char == "[" or (inside and char != "]")
+        if unicode and not inside:
+            out.append(")")
+            unicode = False
         position += 1
     return rf"\A(?a:{''.join(out)})\Z"
 
@@ -113,7 +126,7 @@ class Service:
         self.operations: Final[Mapping[str, Operation]] = {
             name: Operation(
                 name=name,
-                input=self.shape(node["input"]["shape"]),
+                input=self.shape(node["input"]["shape"]) if "input" in node else Shape(f"{name}Request", "structure"),
                 output=self.shape(node["output"]["shape"]) if "output" in node else None,
                 errors=frozenset(self._code(error["shape"]) for error in node.get("errors", ())),
             )

@@ -265,6 +265,8 @@ def _walk(shape: Shape, value: Any, path: str) -> Iterator[str]:
         case "map":
             if None in value.values():
                 yield _omitted(path, "Map value must satisfy constraint: [Member must not be null]")
+            else:
+                yield from _entries(shape, value, path)
 
 
 def _items(shape: Shape, value: list[Any], path: str) -> Iterator[str]:
@@ -283,6 +285,18 @@ def _items(shape: Shape, value: list[Any], path: str) -> Iterator[str]:
     if null or any(True for one in value for _ in _broken(item, one)):
         demands = [*_demands(item), *(["Member must not be null"] if null else [])]
         yield _sentence(shape, value, path, f"Member must satisfy constraint: [{', '.join(demands)}]")
+
+
+def _entries(shape: Shape, value: dict[str, Any], path: str) -> Iterator[str]:
+    """Keys share one sentence, and so do values without members of their own; no sentence shows the map."""
+    for part, all_of_it, what in ((shape.key, value, "keys"), (shape.value, value.values(), "value")):
+        if part is None:
+            continue
+        if part.kind in ("structure", "list", "map"):
+            for name, one in value.items():
+                yield from _walk(part, one, f"{path}.{name}.member")
+        elif any(True for one in all_of_it for _ in _broken(part, one)):
+            yield _omitted(path, f"Map {what} must satisfy constraint: [{', '.join(_demands(part))}]")
 
 
 def _broken(shape: Shape, value: Any) -> Iterator[str]:

@@ -1,0 +1,150 @@
+"""The AWS query protocol compiled from a pinned model: forms to structures, answers and refusals to XML.
+
+Guarantees: `Operation.decode` returns a request that satisfies every constraint of the model, or raises one Refusal
+that names all broken constraints; no text whatsoever makes it raise anything else. Whatever is answered is well-formed
+XML and carries the request's id. Does not guarantee what only the service knows.
+
+There is no fast path as in `awsjson`: every request is walked, which takes some 30 µs. What these services do is rare.
+
+Sources: Smithy, "AWS query protocol"; the models; IAM and STS API reference, "Common errors".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Final
+
+import msgspec
+
+from keystead import errors
+from keystead.model import form, validate, xml
+from keystead.model.rows import QueryRow, QueryTables, Structure
+from keystead.model.shapes import Service, Shape
+
+
+class Operation:
+    """The forms and answers of one operation. ``errors`` are the codes its model lists; ``members`` its input members,
+    wire name to attribute, in the model's order."""
+
+    __slots__ = ("_model", "_row", "_tables", "errors", "members", "name")
+
+    def __init__(self, name: str, row: QueryRow, tables: QueryTables) -> None:
+        self.name: Final = name
+        self.errors: Final = row.errors
+        self.members: Final[Mapping[str, str]] = _attributes(row.input)
+        self._row = row
+        self._tables = tables
+        self._model = Service.load(tables.service).operations[name]
+
+    def decode(self, text: bytes) -> Structure:
+        """The request in a form.
+
+        Raises Refusal: SerializationException for what cannot be read, ValidationException naming the broken
+        constraints.
+        """
+        shape = self._model.input
+        value = form.typed(shape, text)
+        sentences = validate.constraints(shape, value)
+        if sentences:
+            raise errors.validation(validate.summary(sentences))
+        return self._structure(self._row.input, shape, value)
+
+    def encode(self, answer: Structure | None, request_id: str) -> bytes:
+        """The document of an answer.
+
+        Raises TypeError when the answer is not of the operation's output, ValueError when XML cannot hold it; both are
+        defects of ours.
+        """
+        output, wrapper = self._row.output, self._row.wrapper
+        result = ""
+        if output is None:
+            if answer is not None:
+                raise TypeError(f"{self.name} has no output, yet was answered with {type(answer).__name__}")
+        elif not isinstance(answer, output) or self._model.output is None:
+            raise TypeError(f"{self.name} answers with {output.__name__}, not {type(answer).__name__}")
+        else:
+            result = xml.element(wrapper or f"{self.name}Result", xml.members(self._model.output, answer))
+        metadata = xml.element("ResponseMetadata", xml.element("RequestId", request_id))
+        return _document(f"{self.name}Response", self._tables.namespace, result + metadata)
+
+    def spoken(self, refusal: errors.Refusal) -> errors.Refusal:
+        """The refusal in the words of the query services."""
+        return errors.in_query_services(refusal)
+
+    def render(self, refusal: errors.Refusal, request_id: str) -> bytes:
+        """The document of a refusal that is `spoken`."""
+        return render_refusal(refusal, self._tables.namespace, request_id)
+
+    def _structure(self, structure: type[Structure], shape: Shape, value: Mapping[str, Any]) -> Structure:
+        attributes = _attributes(structure)
+        return structure(
+            **{attributes[name]: self._built(shape.members[name].shape, one) for name, one in value.items()}
+        )
+
+    def _built(self, shape: Shape, value: Any) -> Any:
+        """Structures out of the dicts that the walk returns."""
+        if shape.kind == "structure":
+            return self._structure(self._tables.structures[shape.name], shape, value)
+        if shape.kind == "list" and shape.item is not None:
+            return [self._built(shape.item, one) for one in value]
+        if shape.kind == "map" and shape.value is not None:
+            return {key: self._built(shape.value, one) for key, one in value.items()}
+        return value
+
+
+class Exchange:
+    """One request of an operation and its answer, which names it: a codec like `awsjson.OperationCodec`."""
+
+    __slots__ = ("_operation", "_request_id")
+
+    def __init__(self, operation: Operation, request_id: str) -> None:
+        self._operation = operation
+        self._request_id = request_id
+
+    def decode(self, body: bytes) -> Structure:
+        return self._operation.decode(body)
+
+    def encode(self, answer: Any) -> bytes:
+        return self._operation.encode(answer, self._request_id)
+
+    def spoken(self, refusal: errors.Refusal) -> errors.Refusal:
+        return self._operation.spoken(refusal)
+
+    def render(self, refusal: errors.Refusal) -> bytes:
+        return self._operation.render(refusal, self._request_id)
+
+
+class Codec:
+    """One service in the query protocol. ``statuses`` maps the error codes of its model to HTTP statuses."""
+
+    content_type: Final = "text/xml"
+
+    def __init__(self, service: str) -> None:
+        tables: QueryTables = import_module(f"keystead.model.generated.{service}").TABLES
+        self.service: Final = tables.service
+        self.version: Final = tables.version
+        self.signing_name: Final = tables.signing_name
+        self.namespace: Final = tables.namespace
+        self.statuses: Final[Mapping[str, int]] = tables.errors
+        self.operations: Final[Mapping[str, Operation]] = {
+            name: Operation(name, row, tables) for name, row in tables.operations.items()
+        }
+
+
+def render_refusal(refusal: errors.Refusal, namespace: str, request_id: str) -> bytes:
+    """The document of a refusal. What its sentence repeats of a request may be anything, so it is made presentable."""
+    error = xml.element("Type", "Sender" if refusal.status < 500 else "Receiver") + xml.element("Code", refusal.code)
+    if refusal.message is not None:
+        error += xml.element("Message", xml.text(xml.presentable(refusal.message)))
+    return _document("ErrorResponse", namespace, xml.element("Error", error) + xml.element("RequestId", request_id))
+
+
+def _document(root: str, namespace: str, content: str) -> bytes:
+    return f'<{root} xmlns="{namespace}">{content}</{root}>'.encode()
+
+
+@lru_cache(maxsize=1024)
+def _attributes(structure: type[Structure]) -> Mapping[str, str]:
+    return {field.encode_name: field.name for field in msgspec.structs.fields(structure)}
