@@ -2,7 +2,8 @@
 
 - No socket reaches beyond this machine (`tests/loopback.py`), no AWS setting or proxy of the user's reaches a test.
 - A skip that `tests/expected_skips.toml` does not name fails the run when KEYSTEAD_STRICT_SKIPS=1 (`tests/skips.py`).
-- What was run and left out of published vectors is printed at the end (`tests/published.py`).
+- What was run and left out of published vectors is printed at the end (`tests/published.py`), and other figures that
+  tests want told (`tests/tally.py`).
 - Property tests have no deadline, since two cores are shared by whatever runs; with CI=true they draw the same examples
   each time, `make nightly` draws twenty times as many, anew.
 """
@@ -15,10 +16,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import published
+from tests import tally as figures
 from tests.loopback import no_socket_beyond_loopback  # noqa: F401  a fixture
 from tests.optional import skip_ml_kem_512_without_its_package  # noqa: F401  a fixture
-from tests.published import pytest_terminal_summary  # noqa: F401  a hook
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  hooks
+from tests.tally import tally  # noqa: F401  a fixture
 
 QUIET = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -44,3 +47,9 @@ def nothing_of_the_users() -> Iterator[None]:
         patch.setenv(name, value)
     yield
     patch.undo()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was counted."""
+    published.show(terminalreporter)
+    figures.show(terminalreporter)

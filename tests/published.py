@@ -11,7 +11,7 @@ import pytest
 from tests.crypto.published.tally import PROPERTY, lines
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def show(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     found = [
         value
