@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -45,7 +46,7 @@ def refused(code: str, call: Callable[..., Any], containing: str = "", **members
     return False
 
 
-class Resource:
+class Resource(ABC):
     """Attributes that are computed have no default; those of `WRITE_ONLY` are never read back."""
 
     DEFAULTS: ClassVar[Config] = {}
@@ -100,17 +101,18 @@ class Resource:
             return True
         return False
 
-    def create(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def create(self) -> None: ...
 
+    @abstractmethod
     def read(self) -> Config:
-        raise NotImplementedError
+        """The attributes as they are; `NotFoundError` where there is nothing."""
 
-    def update(self, changed: set[str]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def update(self, changed: set[str]) -> None: ...
 
-    def destroy(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def destroy(self) -> None: ...
 
 
 def normalized(policy: str) -> str:
