@@ -105,7 +105,7 @@ class AwsCli(Program):
             file = self.folder / f"blob-{number}"
             file.write_bytes(members.pop(name))
             options += [f"--{dashed(name)}", f"fileb://{file}"]
-        models = {"AWS_DATA_PATH": str(self._models())} if operation in self.unknown else {}
+        models = {"AWS_DATA_PATH": str(self.models())} if operation in self.unknown else {}
         ended = self.run(
             "kms", dashed(operation), "--cli-input-json", json.dumps(members), *options, environment=models
         )
@@ -120,7 +120,7 @@ class AwsCli(Program):
         answer = json.loads(ended.stdout or "{}")
         return {name: base64.b64decode(value) if name in BLOBS else value for name, value in answer.items()}
 
-    def _models(self) -> Path:
+    def models(self) -> Path:
         folder = self.folder / "models"
         place = folder / "kms" / API
         if not place.exists():
