@@ -164,6 +164,18 @@ def test_revoking_is_a_permission_on_the_key(play: Any) -> None:
     play(story)
 
 
+def test_a_worker_that_has_nothing_in_memory_lists_what_may_be_retired(play: Any) -> None:
+    """Keys are then read in the middle of the list; a read inside a read is refused by the store."""
+
+    async def story(office: Office) -> None:
+        key, keeper = await office.make_key(), office.user("keeper")
+        await grant(office, key, ROOT, RetiringPrincipal=keeper.arn)
+        office.snapshot._forget_everything()
+        assert len((await done(office, "ListRetirableGrants", RetiringPrincipal=keeper.arn))["Grants"]) == 1
+
+    play(story)
+
+
 # --- the end of a key, and the record ---------------------------------------------------------------------------------
 
 

@@ -281,9 +281,9 @@ def list_retirable_grants(call: Call[ListRetirableGrantsRequest]) -> ListGrantsR
     page, marker = call.page(
         min(request.limit or _PAGE, limits.GRANTS_AT_ONCE), request.marker, retiring, find, lambda grant: grant.grant_id
     )
-    entries = call.facts.read(
-        lambda reader: [_entry(reader, grant) for grant in page.items if _key_exists(call, grant)]
-    )
+    # Before the read below: what is not in memory is a read of its own, and one read holds the store at a time.
+    living = [grant for grant in page.items if _key_exists(call, grant)]
+    entries = call.facts.read(lambda reader: [_entry(reader, grant) for grant in living])
     return ListGrantsResponse(grants=entries, next_marker=marker, truncated=page.truncated)
 
 
