@@ -149,8 +149,10 @@ def test_another_account_is_admitted_only_by_both_sides(play: Any) -> None:
         # an id means a key of the caller's own account, and this operation never crosses accounts
         _, answer = await office.call("Encrypt", stranger, KeyId=key["KeyId"], Plaintext=X)
         assert answer["message"] == f"Key 'arn:aws:kms:{REGION}:{OTHER}:key/{key['KeyId']}' does not exist"
-        _, answer = await office.call("DisableKey", stranger, KeyId=key["Arn"])
-        assert answer["__type"] == "AccessDeniedException"
+        for operation in ("DisableKey", "ListAliases"):
+            for arn in (key["Arn"], key["Arn"][:-12] + "0" * 12):  # one that is there, one that is not
+                _, answer = await office.call(operation, stranger, KeyId=arn)
+                assert answer["__type"] == "AccessDeniedException"
 
     play(story)
 

@@ -334,10 +334,12 @@ class Call(Generic[R]):
         return reference.account, reference.region, reference.key_id or ""
 
     def existing_key_id(self, text: str) -> str:
-        """The id of a key of the caller's own account that filters a list. Refused if there is none; asks no
-        permission on it."""
+        """The id of a key of the caller's own account that filters a list. Refused if there is none, another account's
+        like any key that is out of reach; asks no permission on it."""
         reference = references.parse(text, self.caller.account, self.caller.region, aliases=False)
-        loaded = self._resolve(reference) if reference.account == self.caller.account else None
+        if reference.account != self.caller.account:
+            raise errors.access_denied(sentences.out_of_reach(self.caller.arn, self.row.permission, reference.arn))
+        loaded = self._resolve(reference)
         if loaded is None:
             raise errors.key_not_found(reference.arn)
         return loaded.key.key_id
