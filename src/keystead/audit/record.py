@@ -78,8 +78,26 @@ def event(
     answer itself, which is then written as `elements` does. ``error_code`` is the API's code; AccessDeniedException
     is logged as AccessDenied. ``recipient`` is the account this copy is for, the caller's if None; another account
     sees of the caller only its account and principal id. ``shared_event_id`` joins the copies of one event.
-    ``session_created``: when an assumed role's session began.
+    ``session_created``: when an assumed role's session began. The ids are our own, of characters that JSON shows as they are.
     """
+    if (
+        error_code is None
+        and response_elements is None
+        and additional is None
+        and recipient is None
+        and shared_event_id is None
+        and session_created is None
+        and caller.via is None
+    ):
+        # A success whose answer is not shown, as on the hot path: only time, parameters and ids differ from call to call.
+        who = caller.principal
+        form = _form(
+            who.kind, who.unique_id, who.arn, who.account, caller.access_key_id, who.name, who.role_arn,
+            event_source, event_name, caller.region, source, user_agent, host, tls, read_only, tuple(resources), key_material_id,
+        )  # fmt: skip
+        line = _filled(form, now, strict(parameters(request_parameters)), request_id, event_id)
+        if len(line) <= MAX_ADDITIONAL:  # what is longer may have to be cut
+            return line
     if error_code == "AccessDeniedException":
         error_code = _DENIED
     failed = error_code is not None
@@ -115,58 +133,6 @@ def event(
             shared_event_id=shared_event_id if shared_event_id is not None else UNSET,
             tls_details=_tls(tls, host) if tls is not None and via is None else UNSET,
         )
-    )
-
-
-def plain(
-    *,
-    event_source: str,
-    event_name: str,
-    caller: Caller,
-    now: float,
-    source: str,
-    user_agent: str | None,
-    host: str | None,
-    tls: tuple[str, str] | None,
-    request_id: str,
-    event_id: str,
-    read_only: bool,
-    request_parameters: Mapping[str, Any] | None,
-    resources: Sequence[tuple[str, str, str]] = (),
-    key_material_id: str | None = None,
-) -> bytes:
-    """`event` of a call that succeeded and whose answer is not shown: the same bytes, in a third of the time.
-
-    All but time, parameters and ids is the same from call to call, and is encoded once. The ids are our own, of characters
-    that JSON shows as they are.
-    """
-    if caller.via is None:
-        who = caller.principal
-        start, time, ids, id_, end = _form(
-            who.kind, who.unique_id, who.arn, who.account, caller.access_key_id, who.name, who.role_arn,
-            event_source, event_name, caller.region, source, user_agent, host, tls, read_only, tuple(resources), key_material_id,
-        )  # fmt: skip
-        shown = strict(parameters(request_parameters))
-        line = b'%b"%b"%b%b%b"%b"%b"%b"%b' % (
-            start, instant(now).encode(), time, shown, ids, request_id.encode(), id_, event_id.encode(), end,
-        )  # fmt: skip
-        if len(line) <= MAX_ADDITIONAL:
-            return line
-    return event(
-        event_source=event_source,
-        event_name=event_name,
-        caller=caller,
-        now=now,
-        source=source,
-        user_agent=user_agent,
-        host=host,
-        tls=tls,
-        request_id=request_id,
-        event_id=event_id,
-        read_only=read_only,
-        request_parameters=request_parameters,
-        resources=resources,
-        key_material_id=key_material_id,
     )
 
 
@@ -215,6 +181,13 @@ def _form(
             tls_details=_tls(tls, host) if tls is not None else UNSET,
         )
     ).split(b"\0")
+
+
+def _filled(form: list[bytes], now: float, shown: bytes, request_id: str, event_id: str) -> bytes:
+    start, time, ids, id_, end = form
+    return b'%b"%b"%b%b%b"%b"%b"%b"%b' % (
+        start, instant(now).encode(), time, shown, ids, request_id.encode(), id_, event_id.encode(), end,
+    )  # fmt: skip
 
 
 def service_event(

@@ -16,7 +16,7 @@ is reported to the operator, its text never sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -169,7 +169,7 @@ class Dispatch:
         return event_id, self._event(
             msgspec.structs.replace(arrival, operation=event.name, caller=there),
             event_id,
-            request_parameters=event.parameters,
+            event.parameters,
             response_elements=event.elements,
             resources=((KEY_RESOURCE, key.account, key.arn),),
         )
@@ -229,7 +229,7 @@ class Dispatch:
         line = self._event(
             arrival,
             self._new_id(),
-            request_parameters=None if row is None or request is None else row.parameters(request),
+            None if row is None or request is None else row.parameters(request),
             error_code=refusal.code,
             error_message=refusal.message,
         )
@@ -237,38 +237,30 @@ class Dispatch:
 
     def _record(self, arrival: Arrival, row: Row, call: Gate[Any], answer: Any, event_id: str) -> bytes:
         shown = row.parameters(call.request)
-        material_id = call.material_id if row.states is _CRYPTOGRAPHIC else None
-        if row.answer_logged:
-            return self._event(
-                arrival,
-                event_id,
-                request_parameters=shown,
-                response_elements=answer,
-                resources=call.resources,
-                key_material_id=material_id,
-            )
         if row.noted is not None:
-            noted = row.noted(call, answer)
-            return self._event(arrival, event_id, request_parameters=shown, resources=call.resources, **noted)
-        wire = arrival.wire
-        return record.plain(
-            event_source=self._service.event_source,
-            event_name=row.name,
-            caller=arrival.caller,
-            now=arrival.now,
-            source=wire.source,
-            user_agent=wire.user_agent,
-            host=wire.host,
-            tls=wire.tls,
-            request_id=wire.request_id,
-            event_id=event_id,
-            read_only=row.read_only,
-            request_parameters=shown,
+            return self._event(arrival, event_id, shown, resources=call.resources, **row.noted(call, answer))
+        return self._event(
+            arrival,
+            event_id,
+            shown,
+            response_elements=answer if row.answer_logged else None,
             resources=call.resources,
-            key_material_id=material_id,
+            key_material_id=call.material_id if row.states is _CRYPTOGRAPHIC else None,
         )
 
-    def _event(self, arrival: Arrival, event_id: str, **what: Any) -> bytes:
+    def _event(
+        self,
+        arrival: Arrival,
+        event_id: str,
+        shown: Mapping[str, Any] | None,
+        *,
+        response_elements: Any = None,
+        resources: Sequence[tuple[str, str, str]] = (),
+        key_material_id: str | None = None,
+        additional: Mapping[str, Any] | None = None,
+        error_code: str | None = None,
+        error_message: str | None = None,
+    ) -> bytes:
         wire = arrival.wire
         return record.event(
             event_source=self._service.event_source,
@@ -282,7 +274,13 @@ class Dispatch:
             request_id=wire.request_id,
             event_id=event_id,
             read_only=is_read_only(arrival),
-            **what,
+            request_parameters=shown,
+            response_elements=response_elements,
+            resources=resources,
+            key_material_id=key_material_id,
+            additional=additional,
+            error_code=error_code,
+            error_message=error_message,
         )
 
 
