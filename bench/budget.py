@@ -188,8 +188,8 @@ async def measure(operation: str, rounds: int) -> dict[str, float]:
 
         found["parse"] = best(parse, rounds)
         now = time.time()
-        found["signature"] = best(lambda: len([entrance._caller(request, now) for request in parsed]), rounds)
-        caller = entrance._caller(parsed[0], now)
+        found["signature"] = best(lambda: len([entrance._verify(request, now=now) for request in parsed]), rounds)
+        caller = entrance._verify(parsed[0], now=now)
         found["decode"] = best(lambda: len([codec.decode(request.body) for request in parsed]), rounds)
         row = KMS.rows[operation]
         wire = path.Wire("0" * 36, "127.0.0.1", requests.AGENT, "127.0.0.1:4600")

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from keystead import errors
-from keystead.domain.caller import Caller, Credential
 from keystead.http import sigv4
 from keystead.http.message import Request
 from keystead.model.awsjson import Codec, render_refusal
@@ -73,12 +72,19 @@ class Entrance:
         self._codec = codec
         self._dispatch = dispatch
         self._snapshot = snapshot
-        self._scope = scope
         self._clock = clock
         self._new_id = new_id
         self._counted = counted
         self._ready = ready
         self._service = service
+        self._verify = partial(
+            sigv4.verify,
+            find_credential=lambda access_key_id, _session_token: snapshot.credential(access_key_id),
+            service=codec.signing_name,
+            regions=scope.regions,
+            default_region=scope.default_region,
+            skew=scope.skew,
+        )
         prefix = codec.target_prefix.encode() + b"."
         self._targets: Mapping[bytes, str] = {prefix + name.encode(): name for name in codec.operations}
 
@@ -92,7 +98,7 @@ class Entrance:
         try:
             operation = self._operation(request, named)
             self._snapshot.refresh()
-            caller = self._caller(request, now)
+            caller = self._verify(request, now=now)
             row = self._service.rows.get(operation)
         except errors.Refusal as refusal:
             self._counted.count(source=request.peer, error_code=refusal.code, event_name=operation)
@@ -103,17 +109,12 @@ class Entrance:
         wire = Wire(
             request_id=request_id,
             source=request.peer,
-            user_agent=_text(named.get(b"user-agent", b"")),
-            host=_text(named.get(b"host", b"")),
+            user_agent=_text(named.get(b"user-agent", b"")[:_TEXT_LENGTH]),
+            host=_text(named.get(b"host", b"")[:_TEXT_LENGTH]),
             tls=None if request.tls is None else (request.tls.version, request.tls.cipher),
         )
-
-        def reply(status: int, body: bytes) -> None:
-            answerer.send(status, _head(request_id), body)
-
-        self._dispatch.perform(
-            Arrival(operation, row, self._codec.operations[operation], caller, request.body, now, wire, reply)
-        )
+        codec, reply = self._codec.operations[operation], partial(_answer, answerer, request_id)
+        self._dispatch.perform(Arrival(operation, row, codec, caller, request.body, now, wire, reply))
 
     def _probe(self, request: Request, answerer: Answerer) -> bool:
         path = request.target.split(b"?", 1)[0]
@@ -135,25 +136,15 @@ class Entrance:
             raise errors.unknown_operation()
         return operation
 
-    def _caller(self, request: Request, now: float) -> Caller:
-        def find(access_key_id: str, _session_token: str | None) -> Credential | None:
-            return self._snapshot.credential(access_key_id)
 
-        return sigv4.verify(
-            request,
-            find,
-            now,
-            service=self._codec.signing_name,
-            regions=self._scope.regions,
-            default_region=self._scope.default_region,
-            skew=self._scope.skew,
-        )
+def _answer(answerer: Answerer, request_id: str, status: int, body: bytes) -> None:
+    answerer.send(status, _head(request_id), body)
 
 
 @lru_cache(maxsize=1024)
 def _text(value: bytes) -> str:
     """A header's value as text. Clients send the same few again and again."""
-    return value[:_TEXT_LENGTH].strip().decode("latin-1")
+    return value.strip().decode("latin-1")
 
 
 def _head(request_id: str) -> bytes:
