@@ -170,7 +170,7 @@ class Journal:
                 batch.dones.append(done)
                 if not self._ringing:
                     self._ringing = True
-                    self._loop.call_soon(self._ring)
+                    self._loop.call_soon(self._loop.call_soon, self._ring)
                 return
             refusal = self._refusal
         self._finished.append(([done], refusal))
@@ -183,9 +183,10 @@ class Journal:
         return self._open[-1]
 
     def _ring(self) -> None:
-        """Once for each turn of the loop, when all that the turn has brought is in. Acknowledgements are given by the
+        """Once for each two turns of the loop, when all that they have brought is in. Acknowledgements are given by the
         loop, so a sync that began in the middle of a turn could not be told of before its end anyway: it would only split
-        one sync into several and have two threads contend for the interpreter."""
+        one sync into several and have two threads contend for the interpreter. The second turn is there under load, when
+        it brings as much again, and comes at once when there is none."""
         self._ringing = False
         self._bell.put(None)
 
