@@ -291,29 +291,6 @@ def test_a_segment_of_another_key_is_no_segment(oracle: Oracle, copy: Path, tmp_
     assert report.records == 0
 
 
-def test_a_journal_in_use_may_be_verified(tmp_path: Path) -> None:
-    """Files grow, segments and files of seals begin while the walk is under way; none of that is tampering."""
-
-    async def scenario() -> None:
-        heads = world.Heads(bytearray(world.Heads.size(4)), 4)
-        waiters = world.Waiters()
-        with (
-            world.journal(tmp_path, heads=heads, segment_bytes=4_000) as journal,
-            world.seals(tmp_path, heads, interval=0.001, seals_bytes=1_500),
-        ):
-            for number in range(600):
-                waiters.append(journal, number)
-                if number % 4 == 0:
-                    await waiters.all()
-                if number % 30 == 0:
-                    report = await world.asyncio.to_thread(look, tmp_path)
-                    assert report.intact, report.tampering
-            await waiters.all()
-
-    world.run(scenario)
-    assert look(tmp_path).intact
-
-
 # --- planted faults: does the check above bite? ----------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ A journal in use may be verified: what is written meanwhile is an unsealed or to
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from os import SEEK_END
@@ -91,7 +91,7 @@ class _Verification:
         self._required: dict[tuple[str, str], _Required] = {}
         self._given_up: set[str] = set()
         self._successors: dict[str, dict[Path, Link]] = {}
-        self._tail_ids: set[bytes] = set()
+        self._tail_ids: dict[bytes, _File] = {}
 
     def report(self) -> Report:
         self._list()  # 1
@@ -118,8 +118,8 @@ class _Verification:
 
     # --- 1 -----------------------------------------------------------------------------------------------------------
 
-    def _list(self) -> None:
-        """Take in files that were not there before."""
+    def _list(self, kinds: Collection[str] = (SEALS, SEGMENT)) -> None:
+        """Take in files of these kinds that were not there before."""
         for directory in self._directories:
             try:
                 paths = sorted(directory.iterdir())
@@ -128,7 +128,10 @@ class _Verification:
             for path in paths:
                 if path in self._known or path.is_dir():
                     continue
-                self._known[path] = file = self._identify(path)
+                file = self._identify(path)
+                if file is not None and file.kind not in kinds:
+                    continue
+                self._known[path] = file
                 if file is None:
                     continue
                 other = self._files.get((file.kind, file.name))
@@ -205,6 +208,7 @@ class _Verification:
         required = self._required.get((SEGMENT, file.name))
         covered = -1 if required is None else required.sequence
         recent: deque[bytes] = deque(maxlen=_TAIL)
+        file.records = file.covered = file.repeated = file.repeated_at = 0  # it may be walked again
         for sequence, text in self._walk(file):
             if text.startswith(RESERVED):
                 ours = _ours(text)
@@ -216,23 +220,31 @@ class _Verification:
             file.records += 1
             file.covered += sequence <= covered
             event = reading.event_id(text)
-            if event in self._tail_ids:
+            if self._tail_ids.get(event, file) is not file:
                 file.repeated += 1
                 file.repeated_at = file.repeated_at or sequence
             recent.append(event)
         if not file.ended:
-            self._tail_ids.update(recent)
+            self._tail_ids.update(dict.fromkeys(recent, file))
 
     def _look_again(self) -> None:
-        """Seals that segments note may have been written after the walk over the seals."""
+        """A journal in use goes on while it is walked: segments end and others begin, whose headers name lines that were
+        not there yet; and segments note seals that were written after the walk over the seals."""
         for anchor in self._anchors:
             self._require(SEALS, anchor.seals, anchor.sequence, anchor.mac, "an anchor")
         self._list()
+        for file in self._of(SEGMENT):
+            if self._falls_short(file):
+                self._walk_segment(file)
+        self._list([SEALS])  # further segments would name further lines, without end
         for file in self._of(SEALS):
-            required = self._required.get((SEALS, file.name))
-            if file.last < 0 or (required is not None and file.last < required.sequence):
+            if self._falls_short(file):
                 for _ in self._walk(file):
                     pass
+
+    def _falls_short(self, file: _File) -> bool:
+        required = self._required.get((file.kind, file.name))
+        return file.last < 0 or (required is not None and file.last < required.sequence)
 
     # --- 4 -----------------------------------------------------------------------------------------------------------
 
