@@ -4,7 +4,7 @@
     4  services/      beside it config.py, lock.py and supervisor.py, which know nothing of each other
     3  crypto/  store/  audit/  quota/
     2  domain/
-    1  model/         below it errors.py: the models refuse too
+    1  model/         below it errors/: the models refuse too
 
 Import from lower floors and your own room, never upwards, never sideways. `serve.py` composes and may import all;
 nobody imports it, with the exceptions in RECORDED. `client/` runs in the caller's process: it imports nothing of the

@@ -1,6 +1,6 @@
 """Purity: the lower floors neither look at a clock, nor draw randomness, nor touch the world.
 
-Floors 1 and 2 (model/, errors.py, domain/) do no I/O and no logging at all; model/ may read the files it is pinned to.
+Floors 1 and 2 (model/, errors/, domain/) do no I/O and no logging at all; model/ may read the files it is pinned to.
 Floors 3 and 4 do I/O where that is their trade, yet the time of day and random bytes are arguments there too, so that
 a test can decide them. Measuring a duration and sleeping are allowed there: neither decides what is right. Does not see
 what a called library does inside.

@@ -38,13 +38,13 @@ class House:
     @cached_property
     def trees(self) -> Mapping[Name, ast.AST]:
         """Everything that can be followed: functions, methods, values of module-level names."""
-        found: dict[Name, ast.AST] = dict(self.types.functions)
+        found: dict[Name, ast.AST] = {_spoken_as(name): node for name, node in self.types.functions.items()}
         for module in self.types.modules.values():
             for node in module.tree.body:
                 if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                         if isinstance(target, ast.Name):
-                            found[module.name, target.id] = node.value
+                            found[_spoken_as((module.name, target.id))] = node.value
         return found
 
     @cached_property
@@ -126,7 +126,6 @@ class House:
     @cached_property
     def codes(self) -> Mapping[str, frozenset[str]]:
         """By constructor in `errors`: the codes of what it makes."""
-        module = self.types.modules[ERRORS]
         constants = {
             name: node.value
             for (home, name), node in self.trees.items()
@@ -134,17 +133,17 @@ class House:
         }
         own: dict[str, set[str]] = {}
         calls: dict[str, set[str]] = {}
-        for function in module.tree.body:
-            if not isinstance(function, ast.FunctionDef):
+        for (home, name), function in self.trees.items():
+            if home != ERRORS or "." in name or not isinstance(function, ast.FunctionDef):
                 continue
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                     if node.func.id != "Refusal":
-                        calls.setdefault(function.name, set()).add(node.func.id)
+                        calls.setdefault(name, set()).add(node.func.id)
                         continue
                     code = node.args[0]
                     text = code.value if isinstance(code, ast.Constant) else constants[ast.unparse(code)]
-                    own.setdefault(function.name, set()).add(str(text))
+                    own.setdefault(name, set()).add(str(text))
         return {name: frozenset(self._made(name, own, calls)) for name in {*own, *calls}}
 
     def _made(self, name: str, own: Mapping[str, set[str]], calls: Mapping[str, set[str]]) -> set[str]:
@@ -169,6 +168,12 @@ class House:
             for node in ast.walk(self.trees.get((module, name), ast.Pass()))
             if isinstance(node, ast.Attribute)
         }
+
+
+def _spoken_as(name: Name) -> Name:
+    """The errors have rooms, and all of the house speaks of them as one module."""
+    module, own = name
+    return (ERRORS, own) if module.startswith(f"{ERRORS}.") else name
 
 
 def _spoken(tree: ast.AST) -> Iterator[ast.AST]:

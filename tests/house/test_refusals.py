@@ -172,13 +172,24 @@ def test_the_lists_of_exceptions_are_no_longer_than_they_must_be() -> None:
 def test_refusals_are_made_in_one_place() -> None:
     none(
         [
-            f"{module.at(node)} makes a refusal by itself: a constructor in errors.py is what tests and readers look for"
+            f"{module.at(node)} makes a refusal by itself: a constructor in errors/ is what tests and readers look for"
             for module in server(ROOT)
-            if module.name != ERRORS
+            if module.room != "errors"
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Refusal"
         ]
     )
+
+
+def test_no_two_refusals_have_one_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for module in server(ROOT):
+        if module.room == "errors":
+            for node in module.tree.body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    homes.setdefault(node.name, []).append(module.at(node))
+    assert len(homes) > 50
+    none([f"errors.{name} means two things: {' and '.join(at)}" for name, at in homes.items() if len(at) > 1])
 
 
 def test_the_store_and_the_journal_know_no_refusals() -> None:

@@ -328,10 +328,11 @@ def test_what_xml_cannot_hold_is_never_sent_as_an_answer(bad: str) -> None:
         (errors.expired_token(), "ExpiredToken", 403),
         (errors.serialization("x"), "MalformedInput", 400),
         (errors.not_offered("x"), "UnsupportedOperation", 400),
-        (errors.throttled(), "Throttling", 400),
         (errors.internal(), "InternalFailure", 500),
         (errors.audit_unavailable("x"), "ServiceUnavailable", 503),
         (errors.invalid_action("Do", None), "InvalidAction", 400),
+        (errors.limit_exceeded("x"), "LimitExceeded", 409),
+        (errors.malformed_policy("x"), "MalformedPolicyDocument", 400),
     ],
 )
 def test_a_refusal_is_in_the_words_of_the_query_services(refusal: Refusal, code: str, status: int) -> None:
@@ -351,6 +352,11 @@ def test_a_refusal_is_in_the_words_of_the_query_services(refusal: Refusal, code:
         "Message": refusal.message,
     }
     assert read["ResponseMetadata"]["RequestId"] == REQUEST
+
+
+def test_a_throttled_call_of_a_query_service_is_not_told_of_kms() -> None:
+    spoken = errors.in_query_services(errors.throttled())
+    assert (spoken.code, spoken.status, spoken.message) == ("Throttling", 400, "Rate exceeded")
 
 
 @examples(1)

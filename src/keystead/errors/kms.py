@@ -1,162 +1,11 @@
-"""Every way to refuse: one vocabulary at the bottom of the house, one renderer at the top.
-
-A refusal is a `Refusal` with AWS's own code and sentence. Services that speak XML render the same object differently,
-so nothing here knows a wire format. The sentences are those AWS was seen to send; a code that AWS sends without any
-text has ``message=None`` here and must stay so.
-
-Guarantees: a sentence never carries key material, plaintext, a signature or a token. Does not guarantee that the
-resource named in a sentence exists; who may learn that is decided where the refusal is raised."""
-
-# length: every way to refuse in one place, so that a sentence is found and nobody words it twice
+"""What KMS refuses: keys, aliases, material, algorithms, grants, tags, key policies."""
 
 from __future__ import annotations
 
-from typing import Final
+from keystead.errors.door import access_denied, validation
+from keystead.errors.refusal import Refusal
 
-AUDIT_UNAVAILABLE: Final = "ServiceUnavailable"
-
-
-class Refusal(Exception):
-    """A call that is refused.
-
-    ``code`` is AWS's error code without namespace, ``message`` its sentence or None where AWS sends none, ``status``
-    the HTTP status of the JSON protocol (400 for the caller's errors, 500 for ours), ``detail`` a note for the
-    operator's log, never sent."""
-
-    __slots__ = ("code", "detail", "message", "status")
-
-    def __init__(self, code: str, message: str | None = None, *, status: int = 400, detail: str | None = None) -> None:
-        super().__init__(code if message is None else f"{code}: {message}")
-        self.code: Final = code
-        self.message: Final = message
-        self.status: Final = status
-        self.detail: Final = detail
-
-    def reworded(self, code: str, status: int) -> Refusal:
-        """The same refusal under another service's code."""
-        return Refusal(code, self.message, status=status, detail=self.detail)
-
-
-# --- the front door: protocol and signature (AWS JSON services answer 400 to all of these)
-# ---------------------------------
-
-
-def unknown_operation() -> Refusal:
-    return Refusal("UnknownOperationException")
-
-
-def not_offered(what: str, reason: str | None = None) -> Refusal:
-    """An operation, member or value of the pinned model that this version does not offer: refused by name, never
-    swallowed. ``reason`` completes the sentence after "since"."""
-    since = "" if reason is None else f", since {reason}"
-    return Refusal("UnsupportedOperationException", f"{what} is not offered by this version of Keystead{since}.")
-
-
-def serialization(message: str | None = None) -> Refusal:
-    return Refusal("SerializationException", message)
-
-
-def missing_authentication_token() -> Refusal:
-    return Refusal("MissingAuthenticationTokenException", "Request is missing Authentication Token")
-
-
-def incomplete_signature(message: str) -> Refusal:
-    return Refusal("IncompleteSignatureException", message)
-
-
-def invalid_signature(message: str) -> Refusal:
-    return Refusal("InvalidSignatureException", message)
-
-
-def signature_mismatch() -> Refusal:
-    return invalid_signature(
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
-        "signing method. Consult the service documentation for details."
-    )
-
-
-def unrecognized_client() -> Refusal:
-    return Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
-
-
-def expired_token() -> Refusal:
-    return Refusal("ExpiredTokenException", "The security token included in the request is expired")
-
-
-def validation(message: str | None) -> Refusal:
-    return Refusal("ValidationException", message)
-
-
-def internal(detail: str | None = None) -> Refusal:
-    """Our own fault. ``detail`` goes to the log, the caller learns nothing but that it may try again."""
-    return Refusal(
-        "KMSInternalException",
-        "The request was rejected because an internal exception occurred. The request can be retried.",
-        status=500,
-        detail=detail,
-    )
-
-
-def throttled() -> Refusal:
-    """Too much is asked for at once. Every SDK comes again, with growing pauses."""
-    return Refusal(
-        "ThrottlingException",
-        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
-    )
-
-
-def audit_unavailable(detail: str) -> Refusal:
-    """The audit record could not be made durable, so the answer is withheld. The code is a coral service's own for
-    that, so that it is told apart from an internal error and SDKs try again."""
-    return Refusal(
-        AUDIT_UNAVAILABLE,
-        "The request was not answered because its audit record could not be written. The request can be retried.",
-        status=503,
-        detail=detail,
-    )
-
-
-# --- the same in the words of the query services (IAM, STS): other codes, and statuses that tell who is to blame
-# ---------------------------------------------------------------------------------------------------------------------
-
-# Sources: IAM and STS API reference, "Common errors"; MalformedInput as services of this protocol were seen to answer.
-# UnsupportedOperation is EC2's word for what KMS calls UnsupportedOperationException.
-_IN_QUERY_SERVICES: Final = {
-    "AccessDeniedException": ("AccessDenied", 403),
-    "ExpiredTokenException": ("ExpiredToken", 403),
-    "IncompleteSignatureException": ("IncompleteSignature", 400),
-    "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
-    "KMSInternalException": ("InternalFailure", 500),
-    "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
-    "SerializationException": ("MalformedInput", 400),
-    "ThrottlingException": ("Throttling", 400),
-    "UnknownOperationException": ("InvalidAction", 400),
-    "UnrecognizedClientException": ("InvalidClientTokenId", 403),
-    "UnsupportedOperationException": ("UnsupportedOperation", 400),
-    "ValidationException": ("ValidationError", 400),
-}
-
-
-def in_query_services(refusal: Refusal) -> Refusal:
-    """The refusal as a query service words it; one that is no query service's business is worded so already."""
-    if refusal.code not in _IN_QUERY_SERVICES:
-        return refusal
-    code, status = _IN_QUERY_SERVICES[refusal.code]
-    return refusal.reworded(code, status)
-
-
-def missing_action() -> Refusal:
-    return Refusal("MissingAction", "Missing Action")
-
-
-def invalid_action(action: str, version: str | None) -> Refusal:
-    return Refusal(
-        "InvalidAction", f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}"
-    )
-
-
-# --- keys and aliases
-# ------------------------------------------------------------------------------------------------------
+# --- keys and aliases -------------------------------------------------------------------------------------------------
 
 
 def invalid_key_id(key_id: str) -> Refusal:
@@ -257,8 +106,7 @@ def expired_import_token() -> Refusal:
     return Refusal("ExpiredImportTokenException")
 
 
-# --- origin, rotation, import
-# ---------------------------------------------------------------------------------------------------------------------
+# --- origin, rotation, import -----------------------------------------------------------------------------------------
 
 
 def unsupported_for_key_type() -> Refusal:
@@ -340,8 +188,7 @@ def material_not_found(material_id: str, key_arn: str) -> Refusal:
     return Refusal("NotFoundException", f"Key material (id: {material_id}) is not associated with KMS key {key_arn}.")
 
 
-# --- keys at work: sizes, algorithms, what does not verify
-# -----------------------------------------------------------------------------------------
+# --- keys at work: sizes, algorithms, what does not verify ------------------------------------------------------------
 
 
 def algorithm_of_other_spec(algorithm: str, spec: str) -> Refusal:
@@ -385,8 +232,7 @@ def origin_of_other_spec(spec: str, origin: str) -> Refusal:
     return validation(f"KeySpec {spec} is not supported for Origin {origin}")
 
 
-# --- tokens, tags, limits, policies, permission
-# ----------------------------------------------------------------------------------------------------
+# --- tokens, tags, limits, policies, permission -----------------------------------------------------------------------
 
 
 def invalid_grant_token() -> Refusal:
@@ -444,10 +290,6 @@ def policy_lockout() -> Refusal:
 
 def dry_run() -> Refusal:
     return Refusal("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
-
-
-def access_denied(message: str, *, detail: str | None = None) -> Refusal:
-    return Refusal("AccessDeniedException", message, detail=detail)
 
 
 def unreadable_ciphertext(detail: str | None = None) -> Refusal:
