@@ -24,7 +24,7 @@ help:
 	@echo "  make test                             all tests that need nothing but Python, in under ten minutes on two cores"
 	@echo "  make test K=policy                    only tests whose name holds 'policy'"
 	@echo "  make test ARGS=tests/house            only one folder; ARGS='-x --lf' only what failed last time"
-	@echo "  make test-clients                     the AWS CLI and the JavaScript SDK against a real server; installs both"
+	@echo "  make test-clients                     the AWS CLI and the JavaScript SDK against a real server; a second policy evaluator"
 	@echo "  make nightly                          the long runs: more examples, more races, more kills"
 	@echo "  make lint types                       ruff; mypy --strict (make format mends what a tool can mend)"
 	@echo "  make bench                            the benchmark; its report goes to bench/"
@@ -49,10 +49,10 @@ test: environment-dev
 	@$(pytest) -n $(JOBS) --dist worksteal -m "not clients and not nightly" $(select)
 
 test-clients: environment-dev environment-clients
-	@$(pytest) -m clients $(select)
+	@$(pytest) -m "clients and not nightly" $(select)
 
-nightly: environment-dev
-	@$(pytest) -n $(JOBS) --dist worksteal -m "not clients" --hypothesis-profile=nightly $(select)
+nightly: environment-dev environment-clients
+	@$(pytest) -n $(JOBS) --dist worksteal -m "nightly or not clients" --hypothesis-profile=nightly $(select)
 
 lint: environment-dev
 	@$(python) -m ruff check .
@@ -80,7 +80,7 @@ lock:
 	@tools/lock.sh $(if $(UPGRADE),--upgrade)
 
 clean:
-	rm -rf .venv .venv-clients .venv-lock tests/clients/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .venv-clients .venv-lock tests/clients/js/node_modules tests/clients/evaluator/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 aws-cli:

@@ -4,7 +4,7 @@
 #   tools/environment.sh core      .venv: what the server needs to run                        (make serve, make dev)
 #   tools/environment.sh dev       .venv: that, and what tests, lint and types need           (make test)
 #   tools/environment.sh aws-cli   .venv-clients: the AWS CLI                                 (make aws-cli)
-#   tools/environment.sh clients   that, and the JavaScript SDK in tests/clients/js           (make test-clients)
+#   tools/environment.sh clients   that, and what runs on Node.js in tests/clients            (make test-clients)
 #
 # Guarantees: nothing is installed whose hash is not in the lock; work is done again only when a lock, pyproject.toml, the
 # Python or the place of the checkout has changed; two runs at once wait for each other. Does not touch anything outside the
@@ -150,16 +150,9 @@ node_from_debian() {
         { apt-get update -qq >/dev/null 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null 2>&1; }
 }
 
-javascript_sdk() {
-    folder=tests/clients/js
-    if ! node_from_debian; then
-        say "SKIPPED JavaScript SDK: node and npm are not installed"
-        return 0
-    fi
-    if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; then
-        say "SKIPPED JavaScript SDK: it needs Node.js 20 or newer, this is $(node --version)"
-        return 0
-    fi
+# node_packages FOLDER NAME: what the folder's lock names, into the folder
+node_packages() {
+    folder=$1 name=$2
     wanted=$(fingerprint "$folder/package-lock.json")
     if stands "$folder/node_modules/.stands" "$wanted"; then return 0; fi
     say "Installing the packages of $folder/package-lock.json"
@@ -167,8 +160,22 @@ javascript_sdk() {
         printf '%s\n' "$wanted" >"$folder/node_modules/.stands"
     else
         say "$output"
-        say "SKIPPED JavaScript SDK: npm could not install it"
+        say "SKIPPED $name: npm could not install it"
     fi
+}
+
+on_node() {
+    both="JavaScript SDK, second policy evaluator"
+    if ! node_from_debian; then
+        say "SKIPPED $both: node and npm are not installed"
+        return 0
+    fi
+    if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; then
+        say "SKIPPED $both: they need Node.js 20 or newer, this is $(node --version)"
+        return 0
+    fi
+    node_packages tests/clients/js "JavaScript SDK"
+    node_packages tests/clients/evaluator "second policy evaluator"
 }
 
 case "${1:-}" in
@@ -184,7 +191,7 @@ case $1 in
     aws-cli) aws_cli ;;
     clients)
         aws_cli || say "SKIPPED AWS CLI: it could not be installed"
-        javascript_sdk
+        on_node
         ;;
     *) server_environment "$1" ;;
 esac
