@@ -252,7 +252,8 @@ def test_actions_match_without_case_and_by_wildcard(element: str, value: Any, en
 
 
 @pytest.mark.parametrize(
-    "resource", ["", "key/1", "1234", "**", "a*", "arn:aws:kms:eu-central-1:1", "ARN:aws:kms:::key/1", "arn"]
+    "resource",
+    ["", "key/1", "1234", "**", "a*", "ARN:aws:kms:::key/1", "arn", "arn:aws", "arn:aws:", "arn:aws::::key/1"],
 )
 def test_a_resource_is_an_arn_or_a_star(resource: str) -> None:
     for key in (True, False):
@@ -278,7 +279,17 @@ def applies(policy: Policy, resource: str, facts: Facts | None = None) -> bool:
         (KEY.arn.upper().replace("ARN", "arn"), False),
         (f"arn:aws:kms:*:{HOME}:alias/*", False),
         ("arn:aws:kms:*:${aws:PrincipalAccount}:key/*", True),
+        ("arn:aws:kms:*:${aws:PrincipalTag/account, '444455556666'}:key/*", False),
         ("arn:aws:kms:${aws:RequestedRegion}:*:key/*", True),
+        ("arn:${aws:PrincipalTag/none, 'aws'}:kms:*:*:key/*", True),
+        ("arn:aws:${aws:PrincipalTag/none, 'kms'}:*:*:key/*", True),
+        ("arn:aws:${aws:PrincipalTag/none, 'kms'}", False),
+        ("arn:aws:kms", True),
+        ("arn:aws:s3", False),
+        ("arn:aws:kms:eu-central-1", True),
+        ("arn:aws:kms:us-east-1", False),
+        (f"arn:aws:kms:eu-central-1:{HOME}", True),
+        ("arn:aws:kms:eu-central-1:444455556666", False),
         ("arn:aws:kms:*:*:key/${aws:username}", False),
         ("arn:aws:kms:*:*:key/${aws:PrincipalTag/none}", False),
         ("arn:aws:kms:*:*:key/${aws:PrincipalTag/none, '*'}", False),
@@ -289,6 +300,12 @@ def test_resources_match_by_wildcard_and_variable(pattern: str, matches: bool) -
     assert applies(identity(statement(Resource=pattern)), KEY.arn) is matches
     assert applies(identity(statement(Resource=["arn:aws:s3:::x", pattern])), KEY.arn) is matches
     assert applies(identity(statement("Deny", Resource=None, NotResource=pattern)), KEY.arn) is not matches
+
+
+def test_an_arn_that_stops_early_is_completed_in_the_policies_of_a_caller_alone() -> None:
+    short = "arn:aws:kms:eu-central-1"
+    assert applies(identity(statement("Deny", Resource=short)), KEY.arn)
+    assert not applies(key_policy(statement(Resource=short, **EVERYBODY)), KEY.arn)
 
 
 def test_a_star_stands_for_an_operation_without_resource() -> None:

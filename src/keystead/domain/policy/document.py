@@ -277,9 +277,7 @@ class _Reader:
             return None
         fixed: list[Sequence[Piece]] = []
         templates: list[Template] = []
-        for resource in resources:
-            if not _names_resources(resource):
-                _refuse(f'Resource {shown(resource)} must be in ARN format or "*".')
+        for resource in (meant for written in resources for meant in self._meant(written)):
             parsed = (
                 variables.parse(resource, key_policy=self._key_policy) if self._with_variables else (Piece(resource),)
             )
@@ -288,6 +286,18 @@ class _Reader:
             else:
                 fixed.append(parsed)
         return Resources(any_of(fixed), tuple(templates), negated)
+
+    def _meant(self, resource: str) -> tuple[str, ...]:
+        """The resource as it is written. In the policies of a caller an ARN that stops before its sixth part stands for
+        every end it could have ("IAM ARNs", IAM user guide); a star in it may stand for that end already. One with
+        variables is not completed.
+        """
+        if not _names_resources(resource):
+            _refuse(f'Resource {shown(resource)} must be in ARN format or "*".')
+        missing = 5 - resource.count(":")
+        if self._key_policy or resource == "*" or missing <= 0 or "${" in resource:
+            return (resource,)
+        return resource, resource + ":*" * missing
 
     def _tests(self, deny: bool) -> tuple[Test, ...]:
         condition = self._element.get("Condition", {})
@@ -317,8 +327,11 @@ class _Reader:
 
 
 def _names_resources(resource: str) -> bool:
-    """``*``, or an ARN; one of fewer than six parts must end in a star, for nothing else could match by it."""
-    return resource == "*" or (resource.startswith("arn:") and (resource.count(":") >= 5 or resource.endswith("*")))
+    """``*``, or an ARN: its first three parts at least, or a star that stands for the rest."""
+    if resource == "*" or (resource.startswith("arn:") and resource.endswith("*")):
+        return True
+    parts = resource.split(":", 3)
+    return len(parts) > 2 and parts[0] == "arn" and bool(parts[2])
 
 
 def _literal(value: Json, key: str) -> str:
