@@ -17,6 +17,7 @@ _IN_QUERY_SERVICES: Final = {
     "IncompleteSignatureException": ("IncompleteSignature", 400, None),
     "InvalidSignatureException": ("SignatureDoesNotMatch", 403, None),
     "KMSInternalException": ("InternalFailure", 500, None),
+    "InvalidMarkerException": ("ValidationError", 400, "Invalid Marker."),
     "LimitExceededException": ("LimitExceeded", 409, None),
     "MalformedPolicyDocumentException": ("MalformedPolicyDocument", 400, None),
     "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403, None),

@@ -21,6 +21,10 @@ def unique_id(prefix: str, random: Random, length: int) -> str:
     return prefix + base64.b32encode(random(_UNIQUE_ID_BYTES)).decode()[: length - len(prefix)]
 
 
+def group_id(random: Random) -> str:
+    return unique_id("AGPA", random, 21)
+
+
 def user_id(random: Random) -> str:
     return unique_id("AIDA", random, 21)
 

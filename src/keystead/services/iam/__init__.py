@@ -1,0 +1,1 @@
+"""IAM: users, groups, roles, access keys and policies of the caller's account."""

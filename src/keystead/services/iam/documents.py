@@ -1,0 +1,67 @@
+"""Policy documents of identities: checked before they are kept, counted as IAM counts them, shown as IAM shows them; and
+the inline policies of a user, group or role as one value.
+
+Guarantees: what is kept parses, so that an identity can be loaded; a document comes back byte for byte as it was put.
+A policy is replaced by one whose name differs in case alone, and keeps the name under which it was put first.
+
+Sources: "IAM and AWS STS quotas", "IAM JSON policy elements" (IAM user guide); RFC 3986 §2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from keystead import errors
+from keystead.domain.policy import document
+
+#: Inline policies, (name, text), ascending by name.
+Inline = tuple[tuple[str, str], ...]
+
+_WHITE_SPACE = str.maketrans("", "", " \t\n\r")
+
+
+def check(text: str) -> None:
+    """Refuse what is no policy of an identity (MalformedPolicyDocument)."""
+    document.parse_identity_policy(text)
+
+
+def size(text: str) -> int:
+    """Characters of a document as quotas count them: white space is free."""
+    return len(text.translate(_WHITE_SPACE))
+
+
+def encoded(text: str) -> str:
+    """A document as answers show it: URL-encoded, all but the unreserved characters of RFC 3986."""
+    return quote(text, safe="")
+
+
+def found(inline: Inline, name: str) -> str | None:
+    """The text of the inline policy of that name, in any case; None where there is none."""
+    folded = name.lower()
+    return next((text for own, text in inline if own.lower() == folded), None)
+
+
+def put(inline: Inline, name: str, text: str, *, kind: str, owner: str, most: int) -> Inline:
+    """The inline policies with this one among them, which is checked first. ``most`` is how large all of them together
+    may be; ``kind`` and ``owner`` are for the sentence that refuses more."""
+    check(text)
+    folded = name.lower()
+    kept = dict(inline)
+    name = next((own for own in kept if own.lower() == folded), name)
+    kept[name] = text
+    if _total(kept.values()) > most:
+        raise errors.inline_policies_too_large(kind, owner, most)
+    return tuple(sorted(kept.items()))
+
+
+def without(inline: Inline, name: str, *, kind: str) -> Inline:
+    """The inline policies without that of the name, in any case. Refused where there is none (NoSuchEntity)."""
+    folded = name.lower()
+    left = tuple(policy for policy in inline if policy[0].lower() != folded)
+    if len(left) == len(inline):
+        raise errors.inline_policy_not_found(kind, name)
+    return left
+
+
+def _total(texts: Iterable[str]) -> int:
+    return sum(map(size, texts))
