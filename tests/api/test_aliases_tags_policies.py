@@ -40,6 +40,9 @@ def test_an_alias_names_a_key_and_moves_to_another(kms: Any, key: Any, server: S
     [entry] = kms.list_aliases(KeyId=other["KeyId"])["Aliases"]
     assert (entry["AliasName"], entry["AliasArn"], entry["TargetKeyId"]) == (name, arn, other["KeyId"])
     assert entry["LastUpdatedDate"] >= entry["CreationDate"]
+    kms.update_alias(AliasName=name, TargetKeyId=other["Arn"])
+    [again] = kms.list_aliases(KeyId=other["KeyId"])["Aliases"]
+    assert again["LastUpdatedDate"] > entry["LastUpdatedDate"], "naming the same key is an update"
     assert kms.list_aliases(KeyId=key["KeyId"])["Aliases"] == []
     kms.delete_alias(AliasName=name)
     gone = ("NotFoundException", f"Alias {arn} is not found.")

@@ -301,9 +301,8 @@ def wrapped_material(draw: Draw) -> bytes:
     spec = (key or offer.key).family.spec
     secret = draw.one(MATERIALS.get(spec, [b"nothing"]))
     draw.body["ImportToken"] = damaged(offer.token) if draw.seldom(20) else offer.token
-    blob = (
-        wrap(secret, offer.public_key, offer.algorithm) if len(secret) < ROOM or "AES" in offer.algorithm else b"large"
-    )
+    fits = len(secret) <= ROOM or offer.algorithm.startswith("RSA_AES")
+    blob = wrap(secret, offer.public_key, offer.algorithm) if fits else b"large"
     world.wrapped[blob] = (offer.public_key, secret)
     end_of_material(draw)
     if spec == SYMMETRIC and draw.seldom(3):
@@ -312,12 +311,12 @@ def wrapped_material(draw: Draw) -> bytes:
         draw.body["ImportType"] = "NEW_KEY_MATERIAL"  # what the first could be instead is not known
     if key is not None and spec == SYMMETRIC and key.family.versions and draw.seldom(8):
         draw.body["KeyMaterialId"] = draw.one(key.family.versions).id or "0" * 64
-    if spec == SYMMETRIC and key is not None and not key.family.multi_region and draw.seldom(4):
+    if spec == SYMMETRIC and draw.seldom(4):
         draw.body["KeyMaterialDescription"] = draw.one(["first", "second"])
     return damaged(blob) if draw.seldom(20) else blob
 
 
-ROOM = 150  # what OAEP of any kind takes under the smallest wrapping key
+ROOM = 190  # bytes that OAEP with SHA-256 takes under the smallest wrapping key, RSA_2048 (RFC 8017, section 7.1.1)
 
 
 def end_of_material(draw: Draw) -> None:

@@ -122,6 +122,9 @@ def test_new_imported_material_waits_until_every_replica_has_it(play: Any) -> No
         body = there.body(SECOND, ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE")
         _, answer = await office.call("ImportKeyMaterial", region=AWAY, KeyId=here.key_id, **body, **new)
         assert answer["__type"] == "UnsupportedOperationException", "new material comes in at the primary"
+        described = {"KeyMaterialDescription": "of the replica"}
+        _, answer = await office.call("ImportKeyMaterial", region=AWAY, KeyId=here.key_id, **body, **described)
+        assert answer["__type"] == "UnsupportedOperationException", "and is described there"
         await done(office, "ImportKeyMaterial", region=AWAY, KeyId=here.key_id, **body)
         assert await states() == [("PENDING_ROTATION", "IMPORTED")] * 2
 

@@ -198,6 +198,8 @@ def import_key_material(world: World, ask: Ask) -> Answer:
         if "KeyMaterialId" in body:
             raise invalid("Input parameter keyMaterialId cannot be used with NEW_KEY_MATERIAL importType.")
         check_primary(key)
+    if "KeyMaterialDescription" in body:
+        check_primary(key)
     secret = unwrapped(world, key, body["ImportToken"], body["EncryptedKeyMaterial"])
     material = taken(key, body, secret)
     held = key.imports.get(material)

@@ -71,7 +71,7 @@ def update_alias(world: World, ask: Ask) -> Answer:
     key = admit(world, ask, "TargetKeyId")
     if (kind(key), key.family.usage) != (kind(alias.key), alias.key.family.usage):
         raise invalid(ANYTHING)
-    return Answer({}, becomes(alias, key=key, updated=alias.updated if key is alias.key else world.now))
+    return Answer({}, becomes(alias, key=key, updated=world.now))
 
 
 def kind(key: Key) -> str:

@@ -106,9 +106,8 @@ def update_alias(call: Call[UpdateAliasRequest]) -> Change:
         raise errors.validation(
             f"Alias {found.arn} cannot be moved from {old.arn} to {new.arn}: the keys must have the same type and key usage."
         )
-    if new.key_id == old.key_id:
-        return Change(None)
-    _check_room(call, new)
+    if new.key_id != old.key_id:
+        _check_room(call, new)
     moved = replace(found, key_id=new.key_id, updated=call.now)
     return Change(None, (lambda transaction: transaction.put_alias(moved),), _touches(name, old, new))
 

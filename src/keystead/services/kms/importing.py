@@ -123,6 +123,8 @@ def _check_members(key: Key, request: ImportKeyMaterialRequest) -> None:
             raise errors.material_id_of_new_material()
         if key.is_replica:
             raise errors.not_a_primary(key.arn)  # replicas are given what the primary has
+    if request.key_material_description is not None and key.is_replica:
+        raise errors.not_a_primary(key.arn)  # described where it is new
 
 
 def _take(
