@@ -27,6 +27,7 @@ FLOOR = {
     "crypto": 3,
     "store": 3,
     "audit": 3,
+    "oidc": 3,
     "quota": 3,
     "config": 4,
     "process": 4,
@@ -53,7 +54,7 @@ RECORDED = {
 }
 
 # imported name -> distribution, where the two differ; used by `undeclared`
-DISTRIBUTION = {"prometheus_client": "prometheus-client", "nacl": "pynacl", "pkcs11": "python-pkcs11"}
+DISTRIBUTION = {"prometheus_client": "prometheus-client", "jwt": "pyjwt", "nacl": "pynacl", "pkcs11": "python-pkcs11"}
 
 
 def check(root: Path) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.house.reading import Module, imports, server, uses
 
 PURE = ("errors", "model", "domain")
-GIVEN_TIME = ("crypto", "store", "audit", "quota", "services")
+GIVEN_TIME = ("crypto", "store", "audit", "oidc", "quota", "services")
 
 WORLD = frozenset(
     """apsw asyncio ctypes fcntl glob http httptools io logging mmap multiprocessing os pathlib pickle random secrets

@@ -32,7 +32,7 @@ _IN_QUERY_SERVICES: Final = {
 
 def in_query_services(refusal: Refusal) -> Refusal:
     """The refusal as a query service words it; one that is no query service's business is worded so already."""
-    if refusal.code not in _IN_QUERY_SERVICES:
+    if refusal.worded or refusal.code not in _IN_QUERY_SERVICES:
         return refusal
     code, status, sentence = _IN_QUERY_SERVICES[refusal.code]
     return refusal.reworded(code, status, sentence)

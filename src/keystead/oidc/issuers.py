@@ -1,0 +1,211 @@
+"""Identity providers as the configuration names them, and whether a token is one of theirs.
+
+Guarantees: `Issuer.prove` answers `Proven` only for a token that the provider signed, for an audience that was
+configured, within its time. Keys are kept for `FRESH` seconds, and where the provider cannot be reached for at most
+`STALE`; a token with an unknown key has them fetched anew, at most every `PAUSE` seconds however many such tokens come.
+A file is read again when it has changed. Safe to use from several threads; one fetches, the others wait for it.
+
+Does not guarantee that a token is used once: like AWS it keeps no list. Whether the role trusts the provider is
+decided elsewhere.
+
+Sources: OpenID Connect Core 1.0 §2 and §3.1.3.7, Discovery 1.0 §4; RFC 7519 §4.1."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from keystead import errors
+from keystead.oidc import fetch, tokens
+
+FRESH: Final = 600.0
+STALE: Final = 3_600.0
+PAUSE: Final = 10.0
+SKEW: Final = 300.0
+"""Seconds by which a provider's clock may be ahead: a token may be from so far in the future. Its end is its end."""
+
+_SUBJECT: Final = range(1, 256)
+_LATEST: Final = 1e12
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A provider in the configuration.
+
+    ``issuer`` is what its tokens say in ``iss``. ``audiences``: those of ``aud`` that are meant for this server. Its keys
+    come from ``jwks-file``, else from ``jwks-url``, else from where ``issuer``/.well-known/openid-configuration says.
+    ``ca-file`` vouches for the certificate of these addresses. ``accounts``: in which accounts it is a provider, in
+    all if there are none."""
+
+    issuer: str
+    audiences: tuple[str, ...]
+    jwks_file: Path | None = None
+    jwks_url: str | None = None
+    ca_file: Path | None = None
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def host(self) -> str:
+        """What stands in ``oidc-provider/…`` ARNs and before the colon of its condition keys."""
+        return self.issuer.partition("://")[2].rstrip("/")
+
+    def complaint(self) -> str | None:
+        """What is wrong with it, None if nothing."""
+        if not fetch.is_safe(self.issuer) or any(mark in self.issuer for mark in "?#"):
+            return f"the issuer {self.issuer!r} must be an https:// address"
+        if not self.audiences or not all(self.audiences):
+            return f"the issuer {self.issuer} needs audiences, such as sts.amazonaws.com"
+        if self.jwks_file is not None and self.jwks_url is not None:
+            return f"the issuer {self.issuer} has both jwks-file and jwks-url: give one"
+        if self.jwks_url is not None and not fetch.is_safe(self.jwks_url):
+            return f"jwks-url of {self.issuer} must be an https:// address"
+        if not all(len(account) == 12 and account.isascii() and account.isdigit() for account in self.accounts):
+            return f"accounts of {self.issuer} must have twelve digits each"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whom a token names, proved. ``audience`` is the one of ours that it is meant for, or the party it was issued to
+    (``azp``) where it names one; ``claims`` are all that it says."""
+
+    issuer: str
+    host: str
+    subject: str
+    audience: str
+    claims: Mapping[str, Any] = field(repr=False)
+
+
+class Issuer:
+    """One provider and its keys."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        from_url: Callable[[str, Path | None], bytes] = fetch.from_url,
+        from_file: Callable[[Path], bytes] = fetch.from_file,
+    ) -> None:
+        self.settings = settings
+        self._from_url = from_url
+        self._from_file = from_file
+        self._lock = threading.Lock()
+        self._keys: tuple[tokens.PublicKey, ...] = ()
+        self._fetched = -STALE
+        self._tried = -PAUSE
+        self._file: tuple[int, int, int] | None = None
+
+    def prove(self, token: tokens.Unverified, now: float) -> Proven:
+        """Whom the token names. ``now`` is in seconds since the epoch. May fetch: not for the event loop. Refuses with
+        InvalidIdentityToken, ExpiredTokenException or IDPCommunicationError."""
+        keys = self._current(token, now)
+        if not tokens.signed(token, keys):
+            raise errors.invalid_identity_token(
+                "Couldn't verify the signature of the provided token", detail=_about(token)
+            )
+        return self._judged(token.claims, now)
+
+    # --- claims ---------------------------------------------------------------------------------------------------
+
+    def _judged(self, claims: Mapping[str, Any], now: float) -> Proven:
+        expires, issued, earliest = (_number(claims.get(name)) for name in ("exp", "iat", "nbf"))
+        subject = claims.get("sub")
+        if claims.get("iss") != self.settings.issuer:
+            raise errors.invalid_identity_token("The issuer of the token is not the one that was asked")
+        if expires is None or issued is None or (earliest is None and "nbf" in claims):
+            raise errors.invalid_identity_token("The ID Token provided is not a valid JWT: exp and iat are required")
+        if not isinstance(subject, str) or len(subject) not in _SUBJECT:
+            raise errors.invalid_identity_token("The ID Token provided is not a valid JWT: sub is required")
+        if now >= expires:
+            raise errors.expired_identity_token(now, expires)
+        if max(issued, earliest or 0.0) > now + SKEW:
+            raise errors.invalid_identity_token("The ID Token provided is not valid yet")
+        return Proven(self.settings.issuer, self.settings.host, subject, self._audience(claims), claims)
+
+    def _audience(self, claims: Mapping[str, Any]) -> str:
+        meant = claims.get("aud")
+        named = [meant] if isinstance(meant, str) else meant if isinstance(meant, list) else []
+        ours = next((one for one in self.settings.audiences if one in named), None)
+        if ours is None:
+            raise errors.invalid_identity_token("Incorrect token audience")
+        party = claims.get("azp")
+        return party if isinstance(party, str) and party else ours
+
+    # --- keys -----------------------------------------------------------------------------------------------------
+
+    def _current(self, token: tokens.Unverified, now: float) -> tuple[tokens.PublicKey, ...]:
+        with self._lock:
+            if self.settings.jwks_file is not None:
+                self._read(self.settings.jwks_file)
+                return self._keys
+            known = any(key.suits(token) for key in self._keys)
+            if (now - self._fetched >= FRESH or not known) and now - self._tried >= PAUSE:
+                self._tried = now
+                try:
+                    self._keys = tokens.keys(self._from_url(self._place(), self.settings.ca_file))
+                    self._fetched = now
+                except (fetch.Unreachable, tokens.NoKeys) as error:
+                    if now - self._fetched >= STALE:
+                        raise errors.idp_communication(detail=str(error)) from error
+            if now - self._fetched >= STALE:
+                raise errors.idp_communication()
+            return self._keys
+
+    def _place(self) -> str:
+        if self.settings.jwks_url is not None:
+            return self.settings.jwks_url
+        about = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
+        try:
+            found = msgspec.json.decode(self._from_url(about, self.settings.ca_file))
+            place, issuer = found["jwks_uri"], found["issuer"]
+        except (msgspec.MsgspecError, ValueError, RecursionError, KeyError, TypeError) as error:
+            raise fetch.Unreachable(f"{about} does not say where the keys are") from error
+        if issuer != self.settings.issuer or not isinstance(place, str):
+            raise fetch.Unreachable(f"{about} speaks of another issuer")
+        return place
+
+    def _read(self, path: Path) -> None:
+        try:
+            facts = path.stat()
+        except OSError as error:
+            raise errors.idp_communication(detail=f"{path}: {error.strerror}") from error
+        found = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        if found != self._file:
+            try:
+                self._keys = tokens.keys(self._from_file(path))
+            except (fetch.Unreachable, tokens.NoKeys) as error:
+                raise errors.idp_communication(detail=f"{path}: {error}") from error
+            self._file = found
+
+
+class Issuers:
+    """All providers of one worker."""
+
+    def __init__(self, settings: tuple[Settings, ...], **sources: Any) -> None:
+        self._by_name = {one.issuer: Issuer(one, **sources) for one in settings}
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def find(self, token: tokens.Unverified, account: str) -> Issuer:
+        """The provider that the token says it is from, if it is one in that account; InvalidIdentityToken otherwise."""
+        name = token.claims.get("iss")
+        found = self._by_name.get(name) if isinstance(name, str) else None
+        if found is None or (found.settings.accounts and account not in found.settings.accounts):
+            shown = name if isinstance(name, str) and len(name) <= 256 and name.isprintable() else ""
+            raise errors.invalid_identity_token(f"No OpenIDConnect provider found in your account for {shown}")
+        return found
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LATEST < value < _LATEST:
+        return None
+    return float(value)
+
+
+def _about(token: tokens.Unverified) -> str:
+    return f"algorithm {token.algorithm}, key id {token.key_id!r}"

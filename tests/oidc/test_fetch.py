@@ -1,0 +1,132 @@
+"""Documents of providers: bounded in size and time, from nowhere but where the configuration says."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keystead.oidc import fetch
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with contextlib.suppress(OSError):
+                answer(self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/keys"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def say(body: bytes, status: int = 200, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def test_a_document_is_fetched() -> None:
+    with answering(say(b"keys")) as url:
+        assert fetch.from_url(url, None) == b"keys"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirections_are_refused(status: int) -> None:
+    with (
+        answering(say(b"elsewhere")) as other,
+        answering(say(b"", status, Location=other)) as url,
+        pytest.raises(fetch.Unreachable),
+    ):
+        fetch.from_url(url, None)
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_error_is_no_document(status: int) -> None:
+    with answering(say(b"keys", status)) as url, pytest.raises(fetch.Unreachable):
+        fetch.from_url(url, None)
+
+
+def test_a_document_without_end_is_refused() -> None:
+    with answering(say(b"x" * (fetch.LONGEST + 1))) as url, pytest.raises(fetch.Unreachable, match="more than"):
+        fetch.from_url(url, None)
+
+
+def test_a_provider_that_dribbles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "PATIENCE", 0.2)
+    ended = threading.Event()
+
+    def dribble(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while not ended.wait(0.05):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+
+    with answering(dribble) as url:
+        try:
+            with pytest.raises(fetch.Unreachable, match="slow"):
+                fetch.from_url(url, None)
+        finally:
+            ended.set()
+
+
+def test_nobody_there_is_unreachable() -> None:
+    with answering(say(b"")) as url:
+        pass
+    with pytest.raises(fetch.Unreachable):
+        fetch.from_url(url, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://idp.example.com/keys",
+        "http://192.0.2.1/keys",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "https://",
+        "https://user:secret@idp.example.com/",
+        "",
+        "https://[::1",
+        "http://127.0.0.1.example.com/",
+    ],
+)
+def test_only_https_is_safe_and_plain_http_on_this_machine(url: str) -> None:
+    assert not fetch.is_safe(url)
+    with pytest.raises(fetch.Unreachable):
+        fetch.from_url(url, None)
+    assert fetch.is_safe("https://idp.example.com")
+    assert fetch.is_safe("http://[::1]:8080/x")
+    assert fetch.is_safe("http://localhost:8080/x")
+
+
+def test_a_file_is_read_and_bounded(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(b"keys")
+    assert fetch.from_file(file) == b"keys"
+    file.write_bytes(b"x" * (fetch.LONGEST + 1))
+    with pytest.raises(fetch.Unreachable):
+        fetch.from_file(file)
+    with pytest.raises(fetch.Unreachable):
+        fetch.from_file(tmp_path / "none")

@@ -1,0 +1,212 @@
+"""Session tokens: what is sealed comes back, and nothing else opens."""
+
+from __future__ import annotations
+
+import base64
+import os
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keystead import errors
+from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
+from keystead.domain.caller import PrincipalKind
+from keystead.domain.session import Session, overlaid
+from keystead.services import identifiers, sessiontokens
+
+ROLE = "arn:aws:iam::111122223333:role/path/Deployer"
+KEY_ID = "ASIAABCDEFGHIJKLMNOP"
+SESSION = Session(PrincipalKind.ASSUMED_ROLE, ROLE, "AROAEXAMPLEEXAMPLE123", "ci", 1_800_000_000, 1_800_003_600)
+NAMES = st.text(string.ascii_letters + string.digits + "+=,.@-_", min_size=2, max_size=64)
+TAGS = st.text(min_size=1, max_size=40).filter(lambda text: text.isprintable())
+
+
+def hierarchy() -> Hierarchy:
+    root = os.urandom(32)
+    version, wrapped = Hierarchy(root, {}, NO_DOMAINS).new_domain(os.urandom)
+    return Hierarchy(root, {version: wrapped}, version)
+
+
+HIERARCHY = hierarchy()
+
+
+@st.composite
+def sessions(draw: Any) -> Session:
+    kind = draw(st.sampled_from([one for one in PrincipalKind if one is not PrincipalKind.SERVICE]))
+    tags = tuple(draw(st.lists(st.tuples(TAGS, TAGS), max_size=8)))
+    issued = draw(st.integers(0, 1 << 40))
+    return Session(
+        kind,
+        ROLE,
+        "AROAEXAMPLEEXAMPLE123",
+        draw(NAMES),
+        issued,
+        issued + draw(st.integers(900, 129_600)),
+        draw(st.none() | st.text(max_size=400)),
+        tuple(draw(st.lists(NAMES, max_size=10))),
+        tags,
+        tuple(key for key, _ in tags[::2]),
+        draw(st.none() | NAMES),
+        draw(st.none() | NAMES),
+        draw(st.none() | NAMES),
+    )
+
+
+def seal(session: Session = SESSION, secret: str | None = None, **more: Any) -> str:
+    secret = secret or identifiers.secret_access_key(os.urandom)
+    return sessiontokens.seal(HIERARCHY, KEY_ID, secret, session, os.urandom, **more)
+
+
+TOKEN = seal()
+
+
+@given(sessions())
+def test_a_session_comes_back_as_it_was(session: Session) -> None:
+    secret = identifiers.secret_access_key(os.urandom)
+    opened = sessiontokens.open_token(HIERARCHY, KEY_ID, seal(session, secret))
+    assert opened == (secret.encode(), session)
+
+
+@given(sessions(), st.integers(0, 4_096))
+def test_a_token_is_as_long_as_it_was_asked_to_be(session: Session, shortest: int) -> None:
+    token = seal(session, shortest=shortest)
+    opened = sessiontokens.open_token(HIERARCHY, KEY_ID, token)
+    assert opened is not None
+    assert opened.session == session
+    assert len(token) >= shortest
+    assert len(token) <= sessiontokens.LONGEST
+    assert len(token) <= max(shortest + 1, len(seal(session)))
+
+
+def test_tokens_of_one_session_differ() -> None:
+    assert len({seal() for _ in range(10)}) == 10
+
+
+def test_a_token_says_nothing_in_the_clear() -> None:
+    secret = identifiers.secret_access_key(os.urandom)
+    content = base64.urlsafe_b64decode(seal(secret=secret) + "===")
+    assert b"Deployer" not in content
+    assert base64.b64decode(secret) not in content
+
+
+@given(st.data())
+def test_an_altered_token_does_not_open(data: Any) -> None:
+    token = TOKEN
+    at = data.draw(st.integers(0, len(token) - 1))
+    other = data.draw(st.sampled_from(sorted(set(string.ascii_letters + string.digits + "-_=+/ ") - {token[at]})))
+    assert sessiontokens.open_token(HIERARCHY, KEY_ID, token[:at] + other + token[at + 1 :]) is None
+
+
+@given(st.data())
+def test_a_cut_or_lengthened_token_does_not_open(data: Any) -> None:
+    token = TOKEN
+    cut = token[: data.draw(st.integers(0, len(token) - 1))]
+    assert sessiontokens.open_token(HIERARCHY, KEY_ID, cut) is None
+    assert (
+        sessiontokens.open_token(HIERARCHY, KEY_ID, token + data.draw(st.text("Aa=", min_size=1, max_size=9))) is None
+    )
+
+
+@given(st.text(max_size=5_000))
+def test_arbitrary_text_does_not_open(text: str) -> None:
+    assert sessiontokens.open_token(HIERARCHY, KEY_ID, text) is None
+
+
+def test_a_token_is_of_one_access_key_and_one_server() -> None:
+    token = seal()
+    assert sessiontokens.open_token(HIERARCHY, "ASIAZZZZZZZZZZZZZZZZ", token) is None
+    assert sessiontokens.open_token(hierarchy(), KEY_ID, token) is None
+
+
+def test_tokens_for_other_purposes_are_none() -> None:
+    content = b"\1" + bytes(30)
+    other = HIERARCHY.seal_token(b"grant", content, os.urandom, (KEY_ID,))
+    assert sessiontokens.open_token(HIERARCHY, KEY_ID, base64.urlsafe_b64encode(other).decode().rstrip("=")) is None
+
+
+def test_a_token_of_a_later_version_is_refused_not_guessed_at() -> None:
+    other = HIERARCHY.seal_token(b"session", b"\2" + bytes(30), os.urandom, (KEY_ID,))
+    assert sessiontokens.open_token(HIERARCHY, KEY_ID, base64.urlsafe_b64encode(other).decode().rstrip("=")) is None
+
+
+def test_tokens_outlive_the_domain_key_of_their_day() -> None:
+    root = os.urandom(32)
+    _, first = Hierarchy(root, {}, NO_DOMAINS).new_domain(os.urandom)
+    before = Hierarchy(root, {1: first}, 1)
+    token = sessiontokens.seal(before, KEY_ID, identifiers.secret_access_key(os.urandom), SESSION, os.urandom)
+    _, second = before.new_domain(os.urandom)
+    opened = sessiontokens.open_token(Hierarchy(root, {2: second}, 2), KEY_ID, token)
+    assert opened is not None
+    assert opened.session == SESSION
+
+
+def full(tags: int, of: int) -> Session:
+    """A session with as much of everything as a request may hold, and so many tags of so many random characters."""
+    statement = '{"Effect":"Allow","Action":["kms:Encrypt","kms:Decrypt"],"Resource":"arn:aws:kms:us-east-1:111122223333:key/%d"}'
+    policy = '{"Version":"2012-10-17","Statement":[' + ",".join(statement % number for number in range(17)) + "]}"
+    return Session(
+        PrincipalKind.ASSUMED_ROLE,
+        ROLE,
+        "AROAEXAMPLEEXAMPLE123",
+        "s" * 64,
+        1_800_000_000,
+        1_800_003_600,
+        policy,
+        tuple(f"arn:aws:iam::111122223333:policy/team/of/{number}/Limits" for number in range(10)),
+        tuple((f"department-{number}", os.urandom(of // 2).hex()) for number in range(tags)),
+    )
+
+
+def test_the_largest_common_session_fits() -> None:
+    session = full(50, 20)
+    assert 1_900 < len(session.policy or "") <= 2_048
+    assert len(seal(session)) <= sessiontokens.LONGEST
+
+
+def test_what_does_not_fit_is_refused_with_its_size() -> None:
+    with pytest.raises(errors.Refusal, match=r"Packed policy consumes \d\d\d% of allotted space") as caught:
+        seal(full(50, 256))
+    assert caught.value.code == "PackedPolicyTooLarge"
+    tags = Session(
+        PrincipalKind.ASSUMED_ROLE,
+        ROLE,
+        "AROA",
+        "ci",
+        0,
+        900,
+        tags=tuple((str(n), os.urandom(128).hex()) for n in range(50)),
+    )
+    with pytest.raises(errors.Refusal, match=r"Packed size of session tags consumes \d\d\d% of allotted space\."):
+        seal(tags)
+
+
+@pytest.mark.parametrize(("length", "percent"), [(0, 0), (1, 1), (41, 2), (4_096, 100), (4_097, 101)])
+def test_utilization_is_rounded_up(length: int, percent: int) -> None:
+    assert sessiontokens.utilization(length) == percent
+
+
+def test_a_session_names_itself_as_aws_does() -> None:
+    assert SESSION.arn == "arn:aws:sts::111122223333:assumed-role/Deployer/ci"
+    assert SESSION.principal_id == "AROAEXAMPLEEXAMPLE123:ci"
+    user = "arn:aws:iam::111122223333:user/alice"
+    federated = Session(PrincipalKind.FEDERATED_USER, user, "AIDA1", "bob", 0, 900)
+    assert federated.arn == "arn:aws:sts::111122223333:federated-user/bob"
+    assert federated.principal_id == "111122223333:bob"
+    assert federated.limited
+    own = Session(PrincipalKind.USER, user, "AIDA1", "", 0, 900)
+    assert (own.arn, own.principal_id, own.limited) == (user, "AIDA1", False)
+
+
+def test_tags_of_a_session_stand_over_those_of_its_role_in_any_case() -> None:
+    of_role = (("Department", "Marketing"), ("Cost", "1"))
+    assert overlaid(of_role, (("department", "engineering"),)) == (("Cost", "1"), ("department", "engineering"))
+    assert overlaid(of_role, ()) == of_role
+
+
+def test_only_transitive_tags_are_inherited() -> None:
+    tags = (("Team", "a"), ("Stage", "b"))
+    session = Session(PrincipalKind.ASSUMED_ROLE, ROLE, "AROA", "ci", 0, 900, tags=tags, transitive=("TEAM",))
+    assert session.inherited() == (("Team", "a"),)
