@@ -23,6 +23,21 @@ from keystead.model import form, validate, xml
 from keystead.model.rows import QueryRow, QueryTables, Structure
 from keystead.model.shapes import Service, Shape
 
+_OF_NAMES: Final = "contain only alphanumeric characters and/or the following: +=,.@_-"
+# What IAM says that a member must hold, by its shape, where it does not say so by the pattern. The first ends without
+# a point.
+_SPELLINGS: Final = {
+    "userNameType": _OF_NAMES,
+    "existingUserNameType": _OF_NAMES,
+    "groupNameType": _OF_NAMES,
+    "roleNameType": _OF_NAMES,
+    "policyNameType": _OF_NAMES,
+    "pathType": "begin and end with / and contain only alphanumeric characters and/or / characters.",
+    "pathPrefixType": "begin with the / character and contain only alphanumeric characters and/or / characters.",
+    "policyDocumentType": "contain only printable ASCII characters.",
+    "accessKeyIdType": "contain only alphanumeric characters.",
+}
+
 
 class Operation:
     """The forms and answers of one operation. ``errors`` are the codes its model lists; ``members`` its input members,
@@ -46,7 +61,8 @@ class Operation:
         """
         shape = self._model.input
         value = form.typed(shape, text)
-        sentences = validate.constraints(shape, value)
+        self._refuse_misspelt(shape, value)
+        sentences = validate.constraints(shape, value, reticent=self._tables.service == "iam")
         if sentences:
             raise errors.validation(validate.summary(sentences))
         return self._structure(self._row.input, shape, value)
@@ -76,6 +92,14 @@ class Operation:
     def render(self, refusal: errors.Refusal, request_id: str) -> bytes:
         """The document of a refusal that is `spoken`."""
         return render_refusal(refusal, self._tables.namespace, request_id)
+
+    def _refuse_misspelt(self, shape: Shape, value: Mapping[str, Any]) -> None:
+        """Members of some shapes are refused for what they hold in a sentence of their own, and by themselves."""
+        for name, given in value.items():
+            member = shape.members[name]
+            regex, demand = member.shape.regex, _SPELLINGS.get(member.shape.name)
+            if demand is not None and regex is not None and regex.search(given) is None:
+                raise errors.validation(f"The specified value for {member.path} is invalid. It must {demand}")
 
     def _structure(self, structure: type[Structure], shape: Shape, value: Mapping[str, Any]) -> Structure:
         attributes = _attributes(structure)

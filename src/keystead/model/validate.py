@@ -35,6 +35,9 @@ from keystead.model.shapes import Operation, Shape
 # The model does not mark these as sensitive, but whoever holds one may use the grant before it has spread.
 _SECRET: Final = frozenset({"GrantTokenType"})
 
+# Lists of which AWS says besides, whatever is wrong with an item, that it must not be null.
+_NEVER_NULL: Final = frozenset({"tagKeyListType"})
+
 # Orders in which AWS was seen to list an enum; values it did not list then follow in model order.
 _ENUM_ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "MacAlgorithmSpec": ("HMAC_SHA_384", "HMAC_SHA_256", "HMAC_SHA_224", "HMAC_SHA_512"),
@@ -238,97 +241,119 @@ def _number(value: object) -> float:
 # --- constraints ----------------------------------------------------------------------------------------------------
 
 
-def constraints(shape: Shape, value: Any) -> list[str]:
-    """The sentences that a typed value of the shape breaks, the first ten."""
+def constraints(shape: Shape, value: Any, *, reticent: bool = False) -> list[str]:
+    """The sentences that a typed value of the shape breaks, the first ten. ``reticent``: as IAM words them, which
+    repeats no value of the request and lists no enum."""
     sentences: list[str] = []
-    for sentence in _walk(shape, value, ""):
+    for sentence in _Walk(reticent).walk(shape, value, ""):
         sentences.append(sentence)
         if len(sentences) == _LISTED:
             break
     return sentences
 
 
-def _walk(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    """The sentences of one value that is present. ``path`` is empty for the request itself."""
-    for demand in _broken(shape, value):
-        yield _sentence(shape, value, path, demand)
-    match shape.kind:
-        case "structure":
-            for name, member in shape.members.items():
-                below = f"{path}.{member.path}" if path else member.path
-                if name in value:
-                    yield from _walk(member.shape, value[name], below)
-                elif member.required:
-                    yield _null(below)
-        case "list":
-            yield from _items(shape, value, path)
-        case "map":
-            if None in value.values():
-                yield _omitted(path, "Map value must satisfy constraint: [Member must not be null]")
-            else:
-                yield from _entries(shape, value, path)
+class _Walk:
+    """Sentences about values that are present, in one of the two manners."""
 
+    __slots__ = ("_reticent",)
 
-def _items(shape: Shape, value: list[Any], path: str) -> Iterator[str]:
-    item = shape.item
-    assert item is not None
-    if item.kind in ("structure", "list", "map"):
-        for number, one in enumerate(value, 1):
-            below = f"{path}.{number}.member"
-            if one is None:
-                yield _null(below)
-            else:
-                yield from _walk(item, one, below)
-        return
-    # Items without members of their own share one sentence, which shows the list and all that an item must be.
-    null = None in value
-    if null or any(True for one in value for _ in _broken(item, one)):
-        demands = [*_demands(item), *(["Member must not be null"] if null else [])]
-        yield _sentence(shape, value, path, f"Member must satisfy constraint: [{', '.join(demands)}]")
+    def __init__(self, reticent: bool) -> None:
+        self._reticent = reticent
 
+    def walk(self, shape: Shape, value: Any, path: str) -> Iterator[str]:
+        """The sentences of one value. ``path`` is empty for the request itself."""
+        for demand in self._broken(shape, value):
+            yield self._sentence(shape, value, path, demand)
+        match shape.kind:
+            case "structure":
+                for name, member in shape.members.items():
+                    below = f"{path}.{member.path}" if path else member.path
+                    if name in value:
+                        yield from self.walk(member.shape, value[name], below)
+                    elif member.required:
+                        yield self._null(below)
+            case "list":
+                yield from self._items(shape, value, path)
+            case "map":
+                if None in value.values():
+                    yield _omitted(path, "Map value must satisfy constraint: [Member must not be null]")
+                else:
+                    yield from self._entries(shape, value, path)
 
-def _entries(shape: Shape, value: dict[str, Any], path: str) -> Iterator[str]:
-    """Keys share one sentence, and so do values without members of their own; no sentence shows the map."""
-    for part, all_of_it, what in ((shape.key, value, "keys"), (shape.value, value.values(), "value")):
-        if part is None:
-            continue
-        if part.kind in ("structure", "list", "map"):
-            for name, one in value.items():
-                yield from _walk(part, one, f"{path}.{name}.member")
-        elif any(True for one in all_of_it for _ in _broken(part, one)):
-            yield _omitted(path, f"Map {what} must satisfy constraint: [{', '.join(_demands(part))}]")
+    def _items(self, shape: Shape, value: list[Any], path: str) -> Iterator[str]:
+        item = shape.item
+        assert item is not None
+        if item.kind in ("structure", "list", "map"):
+            for number, one in enumerate(value, 1):
+                below = f"{path}.{number}.member"
+                if one is None:
+                    yield self._null(below)
+                else:
+                    yield from self.walk(item, one, below)
+            return
+        # Items without members of their own share one sentence, which shows the list and all that an item must be.
+        null = None in value
+        if null or any(True for one in value for _ in self._broken(item, one)):
+            says_null = null or shape.name in _NEVER_NULL
+            demands = [*self._demands(item), *(["Member must not be null"] if says_null else [])]
+            yield self._sentence(shape, value, path, f"Member must satisfy constraint: [{', '.join(demands)}]")
 
+    def _entries(self, shape: Shape, value: dict[str, Any], path: str) -> Iterator[str]:
+        """Keys share one sentence, and so do values without members of their own; no sentence shows the map."""
+        for part, all_of_it, what in ((shape.key, value, "keys"), (shape.value, value.values(), "value")):
+            if part is None:
+                continue
+            if part.kind in ("structure", "list", "map"):
+                for name, one in value.items():
+                    yield from self.walk(part, one, f"{path}.{name}.member")
+            elif any(True for one in all_of_it for _ in self._broken(part, one)):
+                yield _omitted(path, f"Map {what} must satisfy constraint: [{', '.join(self._demands(part))}]")
 
-def _broken(shape: Shape, value: Any) -> Iterator[str]:
-    """What the value itself, members and items aside, fails to satisfy."""
-    if shape.regex is not None and shape.regex.search(value) is None:
-        yield f"Member must satisfy regular expression pattern: {shape.pattern}"
-    if shape.enum and value not in shape.enum:
-        yield _enum(shape)
-    size, what = _size(shape, value)
-    if shape.least is not None and size < shape.least:
-        yield f"Member must have {what} greater than or equal to {shape.least}"
-    if shape.most is not None and size > shape.most:
-        yield f"Member must have {what} less than or equal to {shape.most}"
+    def _broken(self, shape: Shape, value: Any) -> Iterator[str]:
+        """What the value itself, members and items aside, fails to satisfy."""
+        if shape.regex is not None and shape.regex.search(value) is None:
+            yield f"Member must satisfy regular expression pattern: {shape.pattern}"
+        if shape.enum and value not in shape.enum:
+            yield self._enum(shape)
+        size, what = _size(shape, value)
+        if shape.least is not None and size < shape.least:
+            yield f"Member must have {what} greater than or equal to {shape.least}"
+        if shape.most is not None and size > shape.most:
+            yield f"Member must have {what} less than or equal to {shape.most}"
 
+    def _demands(self, shape: Shape) -> Iterator[str]:
+        """Everything an item of the shape must satisfy, in the order AWS lists it inside a list's sentence."""
+        what = "value" if shape.kind in _INTEGER_BITS else "length"
+        if shape.most is not None:
+            yield f"Member must have {what} less than or equal to {shape.most}"
+        if shape.least is not None:
+            yield f"Member must have {what} greater than or equal to {shape.least}"
+        if shape.pattern is not None:
+            yield f"Member must satisfy regular expression pattern: {shape.pattern}"
+        if shape.enum:
+            yield self._enum(shape)
 
-def _demands(shape: Shape) -> Iterator[str]:
-    """Everything an item of the shape must satisfy, in the order AWS lists it inside a list's sentence."""
-    what = "value" if shape.kind in _INTEGER_BITS else "length"
-    if shape.most is not None:
-        yield f"Member must have {what} less than or equal to {shape.most}"
-    if shape.least is not None:
-        yield f"Member must have {what} greater than or equal to {shape.least}"
-    if shape.pattern is not None:
-        yield f"Member must satisfy regular expression pattern: {shape.pattern}"
-    if shape.enum:
-        yield _enum(shape)
+    def _enum(self, shape: Shape) -> str:
+        if self._reticent:
+            return "Member must satisfy enum value set"
+        seen = [value for value in _ENUM_ORDER.get(shape.name, ()) if value in shape.enum]
+        listed = [*seen, *(value for value in shape.enum if value not in seen)]
+        return f"Member must satisfy enum value set: [{', '.join(listed)}]"
 
+    def _sentence(self, shape: Shape, value: Any, path: str, demand: str) -> str:
+        listed = shape.kind == "list"
+        shown = shape.item if listed and shape.item is not None else shape
+        if self._reticent or shown.sensitive or shown.name in _SECRET or shown.kind not in _SHOWABLE:
+            return _omitted(path, demand)
+        text = f"[{', '.join('null' if one is None else str(one) for one in value)}]" if listed else str(value)
+        if len(text) > _SHOWN:
+            text = text[:_SHOWN] + "..."
+        return f"Value '{text}' at '{path}' failed to satisfy constraint: {demand}"
 
-def _enum(shape: Shape) -> str:
-    seen = [value for value in _ENUM_ORDER.get(shape.name, ()) if value in shape.enum]
-    listed = [*seen, *(value for value in shape.enum if value not in seen)]
-    return f"Member must satisfy enum value set: [{', '.join(listed)}]"
+    def _null(self, path: str) -> str:
+        if self._reticent:
+            return _omitted(path, "Member must not be null")
+        return f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
 
 
 def _size(shape: Shape, value: Any) -> tuple[int, str]:
@@ -339,20 +364,5 @@ def _size(shape: Shape, value: Any) -> tuple[int, str]:
     return (len(value), "length") if shape.kind in ("blob", "list", "map") else (0, "length")
 
 
-def _sentence(shape: Shape, value: Any, path: str, demand: str) -> str:
-    listed = shape.kind == "list"
-    shown = shape.item if listed and shape.item is not None else shape
-    if shown.sensitive or shown.name in _SECRET or shown.kind not in _SHOWABLE:
-        return _omitted(path, demand)
-    text = f"[{', '.join('null' if one is None else str(one) for one in value)}]" if listed else str(value)
-    if len(text) > _SHOWN:
-        text = text[:_SHOWN] + "..."
-    return f"Value '{text}' at '{path}' failed to satisfy constraint: {demand}"
-
-
 def _omitted(path: str, demand: str) -> str:
     return f"Value at '{path}' failed to satisfy constraint: {demand}"
-
-
-def _null(path: str) -> str:
-    return f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
