@@ -13,13 +13,17 @@ import msgspec
 
 
 class PrincipalKind(StrEnum):
-    """The values of ``aws:PrincipalType`` and of CloudTrail's ``userIdentity.type`` that this version makes."""
+    """The values of CloudTrail's ``userIdentity.type`` that this version makes.
+
+    A service and a web identity are of no account: ``arn`` is the service's name, or the ARN of the identity provider
+    that vouches for the web identity while it asks for a session (AssumeRoleWithWebIdentity, and nothing else)."""
 
     ROOT = "Root"
     USER = "IAMUser"
     ASSUMED_ROLE = "AssumedRole"
     FEDERATED_USER = "FederatedUser"
     SERVICE = "AWSService"
+    WEB_IDENTITY = "WebIdentityUser"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 from keystead.domain.caller import Caller, Principal, PrincipalKind
 from keystead.domain.policy.conditions import Context, Facts
-from keystead.domain.policy.principals import Named
+from keystead.domain.policy.principals import WITHOUT_ACCOUNT, Named
 from keystead.domain.policy.statements import Policy, Statement
 
 
@@ -33,9 +33,10 @@ class Question:
     """One call and everything that speaks about it.
 
     ``action`` is ``kms:Encrypt``; ``resource`` an ARN, or ``*`` for an operation without one; ``resource_account``
-    None means the caller's, and is refused where there is a key. ``key_policy`` None means an operation without a
-    key. ``identity`` are the caller's policies by name. ``session`` None means no session policies; an empty tuple is
-    a session that was given none, which allows nothing by itself.
+    None means the caller's, and is refused where there is a key. ``key_policy`` is that of the key, or the trust
+    policy where the resource is a role (`decide_trust`); None means that identity policies alone decide.
+    ``identity`` are the caller's policies by name. ``session`` None means no session policies; an empty tuple is a
+    session that was given none, which allows nothing by itself.
 
     ``grants``: an active grant on the key lets this caller do this. ``grant_direct``: its grantee is the caller
     itself (user or session) and not the role behind the session, so boundary and session policies do not limit it.
@@ -60,25 +61,29 @@ class Question:
 
     @property
     def crosses(self) -> bool:
-        """Does the call reach into another account. A service has no account to come from."""
+        """Does the call reach into another account. A service and a web identity have no account to come from."""
         who = self.caller.principal
-        return self.resource_account is not None and self.resource_account != who.account and who.kind is not _SERVICE
+        return (
+            self.resource_account is not None
+            and self.resource_account != who.account
+            and who.kind not in WITHOUT_ACCOUNT
+        )
 
 
 class Why(StrEnum):
     """What settled a decision."""
 
-    KEY_POLICY_DIRECT = "the key policy names the caller"
-    KEY_POLICY_AND_IDENTITY = "the key policy trusts the account and an identity policy allows"
+    KEY_POLICY_DIRECT = "the policy of the resource names the caller"
+    KEY_POLICY_AND_IDENTITY = "the policy of the resource trusts the account and an identity policy allows"
     IDENTITY = "an identity policy allows"
     GRANT = "a grant allows"
     ROOT = "the account's root user"
     NO_IDENTITY_ALLOW = "no identity policy allows"
-    NO_RESOURCE_ALLOW = "the key policy does not allow"
+    NO_RESOURCE_ALLOW = "the policy of the resource does not allow"
     NO_SESSION_ALLOW = "no session policy allows"
     NO_BOUNDARY_ALLOW = "the permissions boundary does not allow"
     DENY_IDENTITY = "an identity policy denies"
-    DENY_RESOURCE = "the key policy denies"
+    DENY_RESOURCE = "the policy of the resource denies"
     DENY_SESSION = "a session policy denies"
     DENY_BOUNDARY = "the permissions boundary denies"
 
@@ -107,6 +112,7 @@ class Decision(NamedTuple):
 
 
 KEY_POLICY: Final = "default"  # the one name a key policy can have
+TRUST_POLICY: Final = "trust policy"
 BOUNDARY: Final = "permissions boundary"
 SESSION: Final = "session policy"
 
@@ -203,6 +209,27 @@ def decide(question: Question, found: Candidates | None = None) -> Decision:
     return decision
 
 
+def decide_trust(question: Question) -> Decision:
+    """May the caller have a session of a role: sts:AssumeRole, sts:AssumeRoleWithWebIdentity, and sts:TagSession and
+    sts:SetSourceIdentity beside them, each a question of its own.
+
+    ``key_policy`` of the question is the role's trust policy (`document.parse_trust_policy`), ``resource`` the role's
+    ARN, ``resource_account`` its account; the other policies are the caller's, as ever. The rules are those of a key:
+    in the role's account a statement that names the caller suffices, one that names the account leaves it to identity
+    policies; a caller of another account needs both sides. A service and a web identity have to be named as
+    ``Service`` and ``Federated``. What the request says (an external id, tags, claims) are facts of the context.
+
+    Source: "How to use trust policies" and "Policy evaluation logic" (IAM user guide).
+    """
+    if question.key_policy is None:
+        raise ValueError("a question about a role needs its trust policy")
+    decision = decide(question)
+    because = decision.because
+    if because.kind in (_KEY_POLICY_DIRECT, Why.DENY_RESOURCE):
+        return decision._replace(because=because._replace(policy=TRUST_POLICY))
+    return decision
+
+
 def _decided(question: Question, found: Candidates) -> Decision:
     if question.crosses:
         return _across_accounts(question, found)
@@ -223,7 +250,7 @@ def _within_account(question: Question, found: Candidates) -> Decision:
     if question.grants and question.grant_direct:
         return _GRANTED
     trusted = statement is not None or question.grant_to_account
-    if not question.grants and (not trusted or question.caller.principal.kind is _SERVICE):
+    if not question.grants and (not trusted or question.caller.principal.kind in WITHOUT_ACCOUNT):
         return _NO_RESOURCE_ALLOW  # "*" names a service too, but does not make it one of the account's own
     identity = None
     if (statement is None or named is _ACCOUNT) and not question.grants:
@@ -330,7 +357,7 @@ def _settled(allowed: bool, why: Why, policy: str, statement: Statement) -> Deci
 
 # Members of an enumeration are slow to look up on their class; these are on the path of every call.
 _NOBODY, _ACCOUNT, _USER, _SELF = Named.NOBODY, Named.ACCOUNT, Named.USER, Named.SELF
-_ROOT_USER, _SERVICE = PrincipalKind.ROOT, PrincipalKind.SERVICE
+_ROOT_USER = PrincipalKind.ROOT
 _KEY_POLICY_DIRECT, _KEY_POLICY_AND_IDENTITY, _GRANT = Why.KEY_POLICY_DIRECT, Why.KEY_POLICY_AND_IDENTITY, Why.GRANT
 _DENY_IDENTITY, _DENY_BOUNDARY, _DENY_SESSION = Why.DENY_IDENTITY, Why.DENY_BOUNDARY, Why.DENY_SESSION
 

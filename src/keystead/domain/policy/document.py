@@ -8,8 +8,10 @@ disagree on which one counts; nesting is bounded before the text is parsed.
 Does not check the size of a document, whether its principals exist (`Policy.identities` names them), or its character
 set.
 
+What IAM and STS refuse besides when such a document is written is in `written`.
+
 Sources: "Grammar of the IAM JSON policy language" (IAM user guide); "Key policies in AWS KMS", PutKeyPolicy (AWS
-KMS).
+KMS); "Role trust policies" (IAM user guide).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn, TypeGuard
+from typing import Any, Final, NamedTuple, NoReturn, TypeGuard
 
 from keystead import errors
 from keystead.domain import arn
@@ -34,8 +36,9 @@ _BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][}{]', re.DOTALL)
 _WITH_VARIABLES: Final = "2012-10-17"
 _VERSIONS: Final = frozenset({"2008-10-17", _WITH_VARIABLES})
 _TOP: Final = frozenset({"Version", "Id", "Statement"})
-_ELEMENTS: Final = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})
-_KEY_ELEMENTS: Final = _ELEMENTS | {"Principal", "NotPrincipal"}
+_ELEMENTS: Final = frozenset({"Sid", "Effect", "Action", "NotAction", "Condition"})
+_PRINCIPALS: Final = frozenset({"Principal", "NotPrincipal"})
+_RESOURCES: Final = frozenset({"Resource", "NotResource"})
 _ACTION: Final = re.compile(r"\*|[a-z0-9*?.-]+:[a-z0-9*?]+", re.ASCII | re.IGNORECASE)
 _SID: Final = re.compile(r"[0-9A-Za-z]*", re.ASCII)
 
@@ -48,18 +51,46 @@ class _Number(str):
     __slots__ = ()
 
 
+class _Kind(NamedTuple):
+    """A kind of document: which elements its statements have. ``idle``: one without action or resource is accepted and
+    has no effect. ``of_key``: of a key policy, whose statements may be identified by any text and know no aliases.
+    """
+
+    principals: bool
+    resources: bool
+    of_key: bool = False
+    idle: bool = False
+
+    @property
+    def elements(self) -> frozenset[str]:
+        with_principals = _ELEMENTS | _PRINCIPALS if self.principals else _ELEMENTS
+        return with_principals | _RESOURCES if self.resources else with_principals
+
+
+_OF_KEY: Final = _Kind(principals=True, resources=True, of_key=True, idle=True)
+_OF_CALLER: Final = _Kind(principals=False, resources=True)
+_TRUST: Final = _Kind(principals=True, resources=False)
+
+
 def parse_key_policy(text: str) -> Policy:
     """The compiled key policy. Its statements need a principal; one without action or resource is accepted and has no
     effect.
     """
-    return _policy(text, key_policy=True)
+    return _policy(text, _OF_KEY)
 
 
 def parse_identity_policy(text: str) -> Policy:
     """The compiled policy of a user or role, a permissions boundary or a session policy. Its statements may not name
     principals.
     """
-    return _policy(text, key_policy=False)
+    return _policy(text, _OF_CALLER)
+
+
+def parse_trust_policy(text: str) -> Policy:
+    """The compiled trust policy of a role, for `decide.decide_trust`. Its statements need a principal and have no
+    resource: it is the role.
+    """
+    return _policy(text, _TRUST)
 
 
 def default_key_policy(account: str) -> str:
@@ -123,7 +154,7 @@ def _constant(name: str) -> NoReturn:
 # --- document ---------------------------------------------------------------------------------------------------------
 
 
-def _policy(text: str, *, key_policy: bool) -> Policy:
+def _policy(text: str, kind: _Kind) -> Policy:
     document = _load(text)
     if not isinstance(document, dict):
         _refuse("The policy must be a JSON object.")
@@ -143,11 +174,9 @@ def _policy(text: str, *, key_policy: bool) -> Policy:
     for position, element in enumerate(statements):
         if not isinstance(element, dict):
             _refuse("Each statement of the policy must be a JSON object.")
-        statement = _Reader(element, key_policy=key_policy, with_variables=version == _WITH_VARIABLES).statement(
-            position
-        )
+        statement = _Reader(element, kind, with_variables=version == _WITH_VARIABLES).statement(position)
         sid = element.get("Sid")
-        if not key_policy and sid:
+        if not kind.of_key and sid:
             if sid in seen:
                 _refuse("Statement IDs (SID) in a single policy must be unique.")
             seen.add(sid)
@@ -177,23 +206,25 @@ def _texts(element: Json, name: str) -> list[str]:
 class _Reader:
     """Reads the elements of one statement."""
 
-    def __init__(self, element: Mapping[str, Json], *, key_policy: bool, with_variables: bool) -> None:
+    def __init__(self, element: Mapping[str, Json], kind: _Kind, *, with_variables: bool) -> None:
         self._element = element
-        self._key_policy = key_policy
+        self._kind = kind
         self._with_variables = with_variables
 
     def statement(self, position: int) -> Statement | None:
         """The compiled statement, or None when it lacks what it would need to have any effect."""
         element = self._element
-        if not self._key_policy and not {"Principal", "NotPrincipal"}.isdisjoint(element):
+        if not self._kind.principals and not _PRINCIPALS.isdisjoint(element):
             _refuse("Policy document should not specify a principal.")
-        _only(element, _KEY_ELEMENTS if self._key_policy else _ELEMENTS)
+        if not self._kind.resources and not _RESOURCES.isdisjoint(element):
+            _refuse("Has prohibited field Resource")
+        _only(element, self._kind.elements)
         effect = element.get("Effect")
         if effect not in ("Allow", "Deny"):
             _refuse("The element Effect must be Allow or Deny.")
         deny = effect == "Deny"
         sid = self._sid()
-        principals, other_principals = self._principals(deny) if self._key_policy else (None, False)
+        principals, other_principals = self._principals(deny) if self._kind.principals else (None, False)
         actions, other_actions = self._actions()
         resources = self._resources()
         tests = self._tests(deny)
@@ -217,7 +248,7 @@ class _Reader:
             return None
         if not _is_text(sid):
             _refuse("The element Sid must be a string.")
-        if not self._key_policy and _SID.fullmatch(sid) is None:
+        if not self._kind.of_key and _SID.fullmatch(sid) is None:
             _refuse(
                 "Statement IDs (SID) must be alpha-numeric. "
                 "Check that your input satisfies the regular expression [0-9A-Za-z]*"
@@ -259,7 +290,7 @@ class _Reader:
     def _actions(self) -> tuple[AnyOf | None, bool]:
         actions, negated = self._either("Action")
         if actions is None:
-            if not self._key_policy:
+            if not self._kind.idle:
                 _refuse("Policy statement must contain actions.")
             return None, False
         for action in actions:
@@ -270,16 +301,18 @@ class _Reader:
         return any_of((Piece(action.lower()),) for action in actions), negated
 
     def _resources(self) -> Resources | None:
+        if not self._kind.resources:
+            return Resources(any_of([(Piece("*"),)]))
         resources, negated = self._either("Resource")
         if resources is None:
-            if not self._key_policy:
+            if not self._kind.idle:
                 _refuse("Policy statement must contain resources.")
             return None
         fixed: list[Sequence[Piece]] = []
         templates: list[Template] = []
         for resource in (meant for written in resources for meant in self._meant(written)):
             parsed = (
-                variables.parse(resource, key_policy=self._key_policy) if self._with_variables else (Piece(resource),)
+                variables.parse(resource, key_policy=self._kind.of_key) if self._with_variables else (Piece(resource),)
             )
             if isinstance(parsed, Template):
                 templates.append(parsed)
@@ -295,7 +328,7 @@ class _Reader:
         if not _names_resources(resource):
             _refuse(f'Resource {shown(resource)} must be in ARN format or "*".')
         missing = 5 - resource.count(":")
-        if self._key_policy or resource == "*" or missing <= 0 or "${" in resource:
+        if self._kind.of_key or resource == "*" or missing <= 0 or "${" in resource:
             return (resource,)
         return resource, resource + ":*" * missing
 
@@ -308,7 +341,7 @@ class _Reader:
             if not isinstance(keys, dict):
                 _refuse(f"The condition operator {shown(name)} must hold a JSON object.")
             for key, listed in keys.items():
-                if self._key_policy and not deny:
+                if self._kind.of_key and not deny:
                     _refuse_overly_permissive(name, key)
                 literals = [_literal(each, key) for each in (listed if isinstance(listed, list) else [listed])]
                 if not literals:
@@ -319,7 +352,7 @@ class _Reader:
                         key,
                         literals,
                         deny=deny,
-                        key_policy=self._key_policy,
+                        key_policy=self._kind.of_key,
                         with_variables=self._with_variables,
                     )
                 )

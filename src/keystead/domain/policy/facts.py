@@ -19,6 +19,7 @@ Sources: "Condition keys for AWS KMS" (AWS KMS developer guide); "AWS global con
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -40,7 +41,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``multi_region_key_type`` are those of the request and count only where there is no key yet (CreateKey).
     ``aliases`` are the names of the key's aliases with their ``alias/`` prefix, or a function that finds them.
     ``request_alias`` is the alias by which the request names the key, and ``tag_keys`` defaults to the keys of
-    ``request_tags``. ``trailing_days_without_use`` may be a function that finds it for the key.
+    ``request_tags``. ``trailing_days_without_use`` may be a function that finds it for the key. ``resource_tags`` are
+    those of a resource that is no key.
+
+    ``source_identity`` is that of the caller's session, ``session_source_identity`` that of the session it asks for,
+    like the external id, the name, the seconds and the transitive tag keys. ``claims`` are what an identity provider
+    says, by the whole names of their condition keys (``token.example.com:sub``), one pair for each value. ``policy_arn``
+    is the managed policy that an IAM request attaches or detaches.
     """
 
     caller: Caller | None = None
@@ -59,6 +66,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None = None
     aliases: Sequence[str] | Callable[[], Sequence[str]] | None = None
+    resource_tags: Sequence[tuple[str, str]] | None = None
     resource_account: str | None = None
     request_alias: str | None = None
     key_spec: str | None = None
@@ -98,6 +106,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     grantee_service_principal: str | None = None
     retiring_principal: str | None = None
     retiring_service_principal: str | None = None
+
+    external_id: str | None = None
+    role_session_name: str | None = None
+    session_source_identity: str | None = None
+    session_seconds: int | None = None
+    transitive_tag_keys: Sequence[str] | None = None
+    claims: Sequence[tuple[str, str]] | None = None
+    policy_arn: str | None = None
+    permissions_boundary: str | None = None
 
 
 class Row(NamedTuple):
@@ -228,11 +245,16 @@ def _is_service(principal: Principal) -> bool:
     return principal.kind is PrincipalKind.SERVICE
 
 
+def _is_identity(principal: Principal) -> bool:
+    """Is it of an account: what else there is (a service, a web identity) has neither account nor ARN nor id."""
+    return principal.kind is not PrincipalKind.SERVICE and principal.kind is not PrincipalKind.WEB_IDENTITY
+
+
 def _principal_arn(principal: Principal) -> str | None:
     """A role session is its role here, so that policies can name roles without knowing sessions."""
     if principal.kind is PrincipalKind.ASSUMED_ROLE:
         return principal.role_arn
-    return None if _is_service(principal) else principal.arn
+    return principal.arn if _is_identity(principal) else None
 
 
 _PRINCIPAL_TYPES: Final = {
@@ -326,7 +348,7 @@ def _epoch(seconds: float | None) -> Values | None:
 
 
 def _resource_tags(facts: Facts) -> Iterable[tuple[str, str]] | None:
-    return None if facts.key is None else facts.key.tags
+    return facts.resource_tags if facts.key is None else facts.key.tags
 
 
 def _principal_tags(facts: Facts) -> Iterable[tuple[str, str]] | None:
@@ -339,6 +361,10 @@ def _request_tags(facts: Facts) -> Iterable[tuple[str, str]] | None:
 
 def _context_pairs(facts: Facts) -> Iterable[tuple[str, str]] | None:
     return None if facts.encryption_context is None else facts.encryption_context.items()
+
+
+def _claims(facts: Facts) -> Iterable[tuple[str, str]] | None:
+    return facts.claims
 
 
 def _attestations(facts: Facts) -> Iterable[tuple[str, str]] | None:
@@ -356,7 +382,7 @@ KEYS: Final[Mapping[str, Row]] = {
     "aws:federatedprovider": Row(_fact("federated_provider")),
     "aws:multifactorauthage": Row(_fact("mfa_age")),
     "aws:multifactorauthpresent": Row(_fact("mfa_present")),
-    "aws:principalaccount": Row(_of_principal(lambda who: None if _is_service(who) else who.account), steady=True),
+    "aws:principalaccount": Row(_of_principal(lambda who: who.account if _is_identity(who) else None), steady=True),
     "aws:principalarn": Row(_of_principal(_principal_arn), steady=True),
     "aws:principalisawsservice": Row(_of_principal(lambda who: _spelled(_is_service(who))), steady=True),
     "aws:principalservicename": Row(_of_principal(lambda who: who.arn if _is_service(who) else None), steady=True),
@@ -374,11 +400,13 @@ KEYS: Final[Mapping[str, Row]] = {
     "aws:tagkeys": Row(_tag_keys, many=True),
     "aws:tokenissuetime": Row(lambda facts: _moment(facts.token_issued)),
     "aws:useragent": Row(_fact("user_agent")),
-    "aws:userid": Row(_of_principal(lambda who: None if _is_service(who) else who.unique_id), steady=True),
+    "aws:userid": Row(_of_principal(lambda who: who.unique_id if _is_identity(who) else None), steady=True),
     "aws:username": Row(_of_principal(_username), steady=True),
     "aws:viaawsservice": Row(_via_aws_service),
+    "iam:permissionsboundary": Row(_fact("permissions_boundary")),
+    "iam:policyarn": Row(_fact("policy_arn")),
     "kms:bypasspolicylockoutsafetycheck": Row(_fact("bypass_lockout")),
-    "kms:calleraccount": Row(_of_principal(lambda who: None if _is_service(who) else who.account), steady=True),
+    "kms:calleraccount": Row(_of_principal(lambda who: who.account if _is_identity(who) else None), steady=True),
     "kms:customermasterkeyspec": Row(_of_key("spec", "key_spec"), steady=True),
     "kms:customermasterkeyusage": Row(_of_key("usage", "key_usage"), steady=True),
     "kms:datakeypairspec": Row(_fact("data_key_pair_spec")),
@@ -414,15 +442,26 @@ KEYS: Final[Mapping[str, Row]] = {
     "kms:viaservice": Row(_via_service),
     "kms:wrappingalgorithm": Row(_fact("wrapping_algorithm")),
     "kms:wrappingkeyspec": Row(_fact("wrapping_key_spec")),
+    "sts:durationseconds": Row(_fact("session_seconds")),
+    "sts:externalid": Row(_fact("external_id")),
+    "sts:rolesessionname": Row(_fact("role_session_name")),
+    "sts:sourceidentity": Row(_fact("session_source_identity")),
+    "sts:transitivetagkeys": Row(_list_fact("transitive_tag_keys"), many=True),
 }
 
 PREFIXES: Final[Mapping[str, Family]] = {
     "aws:principaltag/": Family(_principal_tags, steady=True),
     "aws:requesttag/": Family(_request_tags),
     "aws:resourcetag/": Family(_resource_tags, steady=True),
+    "iam:resourcetag/": Family(_resource_tags, steady=True),
     "kms:encryptioncontext:": Family(_context_pairs),
     "kms:recipientattestation:": Family(_attestations),
 }
+
+# What identity providers say: the provider's host (and path), a colon, the claim. "amr" is a list ("AWS OIDC federation
+# condition context keys", IAM user guide).
+_CLAIMS: Final = Family(_claims)
+_CLAIM: Final = re.compile(r"[^:/.]*[./:].*:([^:]+)", re.DOTALL)
 
 _ABSENT: Final = Reading("", lambda _: None, many=False, steady=True)
 
@@ -436,4 +475,5 @@ def reading(name: str, *, key_policy: bool) -> Reading:
     for prefix, family in PREFIXES.items():
         if name.startswith(prefix):
             return Reading(name, None, False, family.steady, family, name.removeprefix(prefix))
-    return _ABSENT
+    claim = _CLAIM.fullmatch(name)
+    return _ABSENT if claim is None else Reading(name, None, claim[1] == "amr", False, _CLAIMS, name)

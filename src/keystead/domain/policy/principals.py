@@ -1,15 +1,15 @@
-"""Principals of key policies: whom a statement names, and how closely.
+"""Principals of key policies and trust policies: whom a statement names, and how closely.
 
 Guarantees: no principal is matched by pattern, only by its whole name, its account, or by ``*`` for everybody. A
 group, a partial wildcard or a name that is not a principal's is refused when the policy is read.
 
-Does not know whether a principal exists: `Principals.identities` lists the users and roles named, for who does. A
-federated identity provider may be named and never matches, because no call to KMS is made by one; the sessions that
-come of it are named by their own ARN.
+Does not know whether a principal exists: `Principals.identities` lists the users and roles named, for who does. An
+identity provider is named by ``Federated`` alone, and only a web identity that asks for a session comes from one; the
+sessions that come of it are named by their own ARN.
 
 A session is matched by its own ARN and by the identity behind it, which `Principal.role_arn` holds: the role of a
 role session, and for the session of a federated user the user who asked for it. A service principal's ``arn`` is its
-name, ``logs.eu-central-1.amazonaws.com``.
+name, ``logs.eu-central-1.amazonaws.com``, that of a web identity its provider's.
 
 Source: "AWS JSON policy elements: Principal" and "NotPrincipal" (IAM user guide).
 """
@@ -49,7 +49,11 @@ _EVERYBODY: Final = {
     PrincipalKind.ASSUMED_ROLE: Named.CAPPED,
     PrincipalKind.FEDERATED_USER: Named.CAPPED,
     PrincipalKind.SERVICE: Named.ACCOUNT,
+    PrincipalKind.WEB_IDENTITY: Named.ACCOUNT,
 }
+
+# "*" means them in a Deny; an Allow has to name them by their own kind, for it makes nobody one of the account's own.
+WITHOUT_ACCOUNT: Final = frozenset({PrincipalKind.SERVICE, PrincipalKind.WEB_IDENTITY})
 
 # The names of principals, wherever they are named.
 ACCOUNT_ID: Final = re.compile(r"\d{12}", re.ASCII)
@@ -74,6 +78,7 @@ class Principals:
     arns: frozenset[str]
     unique_ids: frozenset[str]
     services: frozenset[str]
+    federated: frozenset[str] = frozenset()
 
     @property
     def identities(self) -> frozenset[str]:
@@ -83,8 +88,8 @@ class Principals:
     def naming(self, who: Principal) -> Named:
         """How the element names the principal."""
         kind = who.kind
-        if kind is PrincipalKind.SERVICE:
-            if who.arn in self.services:
+        if kind in WITHOUT_ACCOUNT:
+            if self._stranger(who):
                 return Named.SELF
             return Named.ACCOUNT if self.everybody else Named.NOBODY
         if self.arns and who.arn in self.arns:
@@ -105,8 +110,8 @@ class Principals:
         """
         if self.everybody:
             return True
-        if who.kind is PrincipalKind.SERVICE:
-            return who.arn in self.services
+        if who.kind in WITHOUT_ACCOUNT:
+            return self._stranger(who)
         if who.account not in self.accounts:
             return False
         if who.kind is PrincipalKind.ROOT:
@@ -115,6 +120,10 @@ class Principals:
         if who.kind is PrincipalKind.USER:
             return by_id or who.arn in self.arns
         return who.arn in self.arns and (who.role_arn is None or by_id or who.role_arn in self.arns)
+
+    def _stranger(self, who: Principal) -> bool:
+        """Is the principal, which is of no account, named by its own kind."""
+        return who.arn in (self.services if who.kind is PrincipalKind.SERVICE else self.federated)
 
 
 def _identity_id(who: Principal) -> str:
@@ -131,6 +140,7 @@ def compile_principals(element: str | Mapping[str, Iterable[str]]) -> Principals
     arns: set[str] = set()
     unique_ids: set[str] = set()
     services: set[str] = set()
+    federated: set[str] = set()
     for kind, names in element.items():
         for name in names:
             if kind == "AWS" and name == "*":
@@ -145,12 +155,21 @@ def compile_principals(element: str | Mapping[str, Iterable[str]]) -> Principals
                 unique_ids.add(name)
             elif kind == "Service" and SERVICE.fullmatch(name):
                 services.add(name)
-            elif kind != "Federated" or not name or "*" in name:
+            elif kind == "Federated" and name and "*" not in name:
+                federated.add(name)
+            else:
                 raise invalid_principals()
         if kind not in {"AWS", "Service", "Federated"}:
             # CanonicalUser too: it is S3's spelling of an account, and there is nothing here that could say which.
             raise invalid_principals()
-    return Principals(everybody, frozenset(accounts), frozenset(arns), frozenset(unique_ids), frozenset(services))
+    return Principals(
+        everybody,
+        frozenset(accounts),
+        frozenset(arns),
+        frozenset(unique_ids),
+        frozenset(services),
+        frozenset(federated),
+    )
 
 
 def invalid_principals() -> errors.Refusal:
