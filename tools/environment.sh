@@ -135,10 +135,13 @@ server_environment() {
 # --- client programs: whatever cannot be had is named and left out, the tests that need it say so again ------------------------
 
 aws_cli() {
-    wanted=$(fingerprint requirements/clients.lock)
+    kms=2014-11-01
+    wanted=$(fingerprint requirements/clients.lock "src/keystead/model/pinned/kms-$kms.json")
     if stands .venv-clients/.stands "$wanted"; then return 0; fi
     make_venv .venv-clients
     fill .venv-clients requirements/clients.lock || return 1
+    mkdir -p ".venv-clients/models/kms/$kms"
+    cp "src/keystead/model/pinned/kms-$kms.json" ".venv-clients/models/kms/$kms/service-2.json"
     printf '%s\n' "$wanted" >.venv-clients/.stands
 }
 
@@ -188,7 +191,13 @@ esac
 find_python
 wait_for_turn
 case $1 in
-    aws-cli) aws_cli ;;
+    aws-cli)
+        aws_cli
+        say "The AWS CLI is here. In a terminal where you want to use it:"
+        say "  export PATH=\"$here/.venv-clients/bin:\$PATH\""
+        say "and for operations of KMS that are newer than this release of it:"
+        say "  export AWS_DATA_PATH=\"$here/.venv-clients/models\""
+        ;;
     clients)
         aws_cli || say "SKIPPED AWS CLI: it could not be installed"
         on_node

@@ -205,6 +205,10 @@ def test_of_several_materials_the_earliest_end_is_the_keys(play: Any) -> None:
         await holder.call("RotateKeyOnDemand")
         assert (await holder.metadata())["ValidTo"] == began + 10 * DAY
         office.now = began + 10 * DAY
+        assert await holder.state() == "PendingImport"
+        shown = await holder.call("ListKeyRotations", IncludeKeyMaterial="ALL_KEY_MATERIAL")
+        states = [(one["ImportState"], "ValidTo" in one) for one in shown["Rotations"]]
+        assert states == [("IMPORTED", True), ("PENDING_IMPORT", False)], "from its end on, whether or not it is swept"
         assert await sweep(office) == 1
         assert (await holder.state(), holder.wrapped()) == ("PendingImport", [first])
         office.now = began + 30 * DAY

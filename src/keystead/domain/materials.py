@@ -71,6 +71,11 @@ def without_bytes(material: Material) -> Material:
     return replace(material, present=False, expiration_model=None, valid_to=None)
 
 
+def shown(material: Material, now: float) -> Material:
+    """The material as it is now: from its end on without bytes, whether or not its row says so yet."""
+    return without_bytes(material) if expired((material,), now) else material
+
+
 def expired(history: History, now: float) -> tuple[Material, ...]:
     """What expires now. A material that waits to be rotated to outlives its end: it is in nobody's use yet."""
     return tuple(

@@ -183,7 +183,9 @@ def list_key_rotations(call: Call[ListKeyRotationsRequest]) -> ListKeyRotationsR
         lambda one: str(one.version),
     )
     return ListKeyRotationsResponse(
-        rotations=[_entry(key, one) for one in page.items], next_marker=marker, truncated=page.truncated
+        rotations=[_entry(key, materials.shown(one, call.now)) for one in page.items],
+        next_marker=marker,
+        truncated=page.truncated,
     )
 
 
