@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from keystead.domain.regions import AWS_REGIONS, DEFAULT_REGION
+from keystead.oidc.settings import Settings as OidcIssuer
 
 PORT: Final = 4600
 ENVIRONMENT_PREFIX: Final = "KEYSTEAD_"
@@ -47,7 +48,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``passphrase_file``: a file whose first line opens a passphrase slot (asked on the terminal otherwise, when such a
     slot is the only one that opens). ``profile``: the AWS profile file that `init` writes. ``listen``: ``host:port``,
     ``[::1]:port`` or ``unix:/path``. ``workers``: processes. ``skew``: seconds a request's clock may be off.
-    ``drain``: seconds that calls under way get at the end. ``cached_keys``: keys kept in memory per worker."""
+    ``drain``: seconds that calls under way get at the end. ``cached_keys``: keys kept in memory per worker.
+    ``oidc_issuers``: identity providers whose tokens AssumeRoleWithWebIdentity takes; in the file alone."""
 
     data: Path = msgspec.field(default_factory=default_data)
     root_key: Path = msgspec.field(default_factory=lambda: default_private() / "root.key")
@@ -63,6 +65,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     skew: float = 300.0
     drain: float = 30.0
     cached_keys: int = 10_000
+    oidc_issuers: tuple[OidcIssuer, ...] = ()
 
     @property
     def store(self) -> Path:
@@ -118,6 +121,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             raise ConfigError(
                 f"The environment variable {variable} says nothing that is known; is it a slip of the pen?"
             )
+        if name == "oidc-issuers":
+            raise ConfigError(f"{variable} cannot be an environment variable: write [[oidc-issuers]] into the file.")
         listed = known[name].type == tuple[str, ...]
         values[name] = [part.strip() for part in text.split(",") if part.strip()] if listed else text
     return values
@@ -136,6 +141,11 @@ def _check(config: Config) -> None:
         raise ConfigError("skew must be between 1 and 3600 seconds.")
     if config.cached_keys < 1:
         raise ConfigError("cached-keys must be at least 1.")
+    for one in config.oidc_issuers:
+        if complaint := one.complaint():
+            raise ConfigError(f"{complaint[0].upper()}{complaint[1:]}.")
+    if len({one.issuer for one in config.oidc_issuers}) < len(config.oidc_issuers):
+        raise ConfigError("Each of the oidc-issuers must stand in the configuration once.")
     if config.data.resolve() in config.root_key.resolve().parents:  # through links too
         raise ConfigError(
             f"The root key file {config.root_key} lies inside the data directory {config.data}: whoever copies the directory would have "

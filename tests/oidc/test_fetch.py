@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from keystead.oidc import fetch
+from keystead.oidc.settings import is_safe
 
 
 @contextlib.contextmanager
@@ -113,12 +114,12 @@ def test_nobody_there_is_unreachable() -> None:
     ],
 )
 def test_only_https_is_safe_and_plain_http_on_this_machine(url: str) -> None:
-    assert not fetch.is_safe(url)
+    assert not is_safe(url)
     with pytest.raises(fetch.Unreachable):
         fetch.from_url(url, None)
-    assert fetch.is_safe("https://idp.example.com")
-    assert fetch.is_safe("http://[::1]:8080/x")
-    assert fetch.is_safe("http://localhost:8080/x")
+    assert is_safe("https://idp.example.com")
+    assert is_safe("http://[::1]:8080/x")
+    assert is_safe("http://localhost:8080/x")
 
 
 def test_a_file_is_read_and_bounded(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from keystead import errors
 from keystead.oidc import fetch, issuers, tokens
+from keystead.oidc.settings import Settings
 from tests.oidc import provider
 from tests.oidc.provider import AUDIENCE, ISSUER, NOW
 
@@ -33,7 +34,7 @@ class Web:
 
 def issuer(web: Web | None = None, **more: Any) -> issuers.Issuer:
     settings: dict[str, Any] = {"issuer": ISSUER, "audiences": (AUDIENCE, "other"), "jwks_url": URL, **more}
-    return issuers.Issuer(issuers.Settings(**settings), from_url=web or Web({URL: provider.published()}))
+    return issuers.Issuer(Settings(**settings), from_url=web or Web({URL: provider.published()}))
 
 
 def prove(text: str, by: issuers.Issuer | None = None, now: float = NOW) -> issuers.Proven:
@@ -215,7 +216,7 @@ def test_a_file_of_keys_is_read_again_when_it_has_changed(tmp_path: Path) -> Non
 
 
 def test_a_token_finds_its_provider_in_the_accounts_it_is_for() -> None:
-    settings = issuers.Settings(issuer=ISSUER, audiences=(AUDIENCE,), accounts=("111122223333",))
+    settings = Settings(issuer=ISSUER, audiences=(AUDIENCE,), accounts=("111122223333",))
     several = issuers.Issuers((settings,))
     assert several.find(tokens.read(provider.token()), "111122223333").settings is settings
     for text, account in (
@@ -242,9 +243,9 @@ def test_a_token_finds_its_provider_in_the_accounts_it_is_for() -> None:
 )
 def test_what_cannot_be_meant_is_complained_about(wrong: dict[str, Any], sentence: str) -> None:
     good: dict[str, Any] = {"issuer": ISSUER, "audiences": (AUDIENCE,), "jwks_url": URL}
-    assert issuers.Settings(**good).complaint() is None
-    assert sentence in (issuers.Settings(**{**good, **wrong}).complaint() or "")
+    assert Settings(**good).complaint() is None
+    assert sentence in (Settings(**{**good, **wrong}).complaint() or "")
 
 
 def test_an_issuer_on_this_machine_may_speak_plain_http() -> None:
-    assert issuers.Settings(issuer="http://127.0.0.1:8080", audiences=("a",)).complaint() is None
+    assert Settings(issuer="http://127.0.0.1:8080", audiences=("a",)).complaint() is None

@@ -26,12 +26,12 @@ X = base64.b64encode(b"x").decode()
 WAIT = 10.0
 
 
-def _random(do: Callable[[], Any], *, long: bool = False) -> Row:
+def _random(do: Callable[[], Any], *, long: bool = False, remote: bool = False) -> Row:
     """GenerateRandom whose answer is the outcome of ``do``."""
 
     def function(call: Gate[Any]) -> Work:
         call.permit("kms:GenerateRandom")
-        return Work(do, long=long)
+        return Work(do, long=long, remote=remote)
 
     return replace(KMS.rows["GenerateRandom"], function=function)
 
@@ -130,16 +130,20 @@ def test_a_full_lane_refuses_in_words_that_sdks_try_again_after_and_takes_more_w
     play(story)
 
 
-def test_symmetric_calls_and_quick_work_do_not_wait_behind_long_work(play: Any) -> None:
+@pytest.mark.parametrize("lane", ["long", "remote"])
+def test_symmetric_calls_and_quick_work_do_not_wait_behind_long_or_remote_work(play: Any, lane: str) -> None:
     async def story(office: Office) -> None:
         key = await office.make_key()
         latch = Latch()
-        waiting = [_begin(office, _random(latch, long=True)) for _ in range(4)]
+        waiting = [_begin(office, _random(latch, **{lane: True})) for _ in range(4)]
         await asyncio.sleep(0)
         status, sealed = await office.call("Encrypt", KeyId=key["KeyId"], Plaintext=X)
         assert status == 200
         assert (await office.call("Decrypt", CiphertextBlob=sealed["CiphertextBlob"]))[0] == 200
-        assert (await _begin(office, _random(lambda: GenerateRandomResponse(plaintext=b"quick"))))[0] == 200
+        quick = GenerateRandomResponse(plaintext=b"quick")
+        assert (await _begin(office, _random(lambda: quick)))[0] == 200
+        if lane == "remote":
+            assert (await _begin(office, _random(lambda: quick, long=True)))[0] == 200
         assert not any(one.done() for one in waiting)
         latch.opened.set()
         await asyncio.gather(*waiting)

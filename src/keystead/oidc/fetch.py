@@ -7,7 +7,6 @@ addresses of this machine alone."""
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 import time
 import urllib.error
@@ -15,7 +14,8 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+
+from keystead.oidc.settings import is_safe
 
 LONGEST: Final = 1 << 18
 PATIENCE: Final = 5.0
@@ -64,17 +64,3 @@ def from_url(url: str, authority: Path | None) -> bytes:
     except (OSError, HTTPException, urllib.error.URLError, ValueError) as error:
         raise Unreachable(f"{url} cannot be fetched: {error}") from error
     return bytes(document)
-
-
-def is_safe(url: str) -> bool:
-    """HTTPS, or HTTP to this very machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        if not host or parts.username or parts.port == 0:
-            return False
-        if parts.scheme == "https":
-            return True
-        return parts.scheme == "http" and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
-    except ValueError:
-        return False

@@ -4,9 +4,10 @@ An operation's function that has asked everything (permission, state, usage) and
 return `Work` instead of its answer; the dispatcher has it done and goes on with what it made. A mutation that returns
 Work is being prepared: its function is called again inside the transaction, with the outcome in ``call.prepared``.
 
-Two lanes, because a key of RSA-4096 takes a second to make and a signature a millisecond: a queue of the former never
-keeps the latter waiting. Whoever finds a lane full is told to come again (ThrottlingException, which every SDK retries
-with growing pauses), so memory and waiting times are bounded. Calls that need no Work never meet a lane.
+Three lanes, because a key of RSA-4096 takes a second to make, a signature a millisecond, and an answer from another
+machine as long as it likes: a queue of one never keeps another waiting. Whoever finds a lane full is told to come again
+(ThrottlingException, which every SDK retries with growing pauses), so memory and waiting times are bounded. Calls that
+need no Work never meet a lane.
 
 Guarantees: what was begun is told its outcome once, on the loop's thread, an exception included; after `close` nothing
 more is told and no thread is left. Does not guarantee an order among the calls of a lane, nor that work is cut short
@@ -31,15 +32,20 @@ QUICK_ROOM: Final = 512
 LONG_THREADS: Final = 2
 LONG_ROOM: Final = 32
 
+#: The same for what may wait for others (keys of an identity provider, `keystead.oidc.fetch`), which takes no processor.
+REMOTE_THREADS: Final = 4
+REMOTE_ROOM: Final = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """Something slow to be done in a thread. ``do`` returns the answer of the call, or what a mutation needs, or
     raises the call's refusal; it touches nothing but capabilities and its own values, never facts, which belong to the
-    loop's thread. ``long``: it takes more than a few milliseconds."""
+    loop's thread. ``long``: it takes more than a few milliseconds. ``remote``: it may wait for another machine."""
 
     do: Callable[[], Any]
     long: bool = False
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,15 @@ class Workshop:
     ) -> None:
         self._quick = Lane("quick", QUICK_THREADS, quick_room, loop)
         self._long = Lane("long", LONG_THREADS, long_room, loop)
+        self._remote = Lane("remote", REMOTE_THREADS, REMOTE_ROOM, loop)
 
     def begin(self, work: Work, told: Told) -> None:
         """Have ``work`` done; ``told`` is called once, on the loop's thread. ThrottlingException when its lane is full."""
-        (self._long if work.long else self._quick).begin(work.do, told)
+        lane = self._remote if work.remote else self._long if work.long else self._quick
+        lane.begin(work.do, told)
 
     def close(self) -> None:
         """To be called when no call is under way any more, or none that will still be answered."""
         self._quick.close()
         self._long.close()
+        self._remote.close()
