@@ -51,7 +51,7 @@ def test_a_policy_is_replaced_in_any_case_and_keeps_its_first_name() -> None:
 def test_what_is_no_policy_is_not_kept() -> None:
     with pytest.raises(Refusal) as caught:
         put((), "a", "{")
-    assert refusal(caught) == ("MalformedPolicyDocumentException", "This policy contains invalid Json")
+    assert refusal(caught) == ("MalformedPolicyDocumentException", "Syntax errors in policy.")
 
 
 def test_all_inline_policies_together_have_one_size() -> None:

@@ -305,6 +305,15 @@ def compile_test(
     )
 
 
+def operator_of(name: str) -> str:
+    """The bare operator of one with a set prefix or ``IfExists``."""
+    return _dissect(name)[1]
+
+
+def is_operator(name: str) -> bool:
+    return name == "Null" or operator_of(name) in OPERATORS
+
+
 def _dissect(name: str) -> tuple[Quantifier, str, bool]:
     quantifier = Quantifier.ONE
     for each in (Quantifier.ALL, Quantifier.ANY):

@@ -117,7 +117,10 @@ def _refuse(sentence: str) -> NoReturn:
     raise errors.malformed_policy(sentence)
 
 
-def _load(text: str) -> Json:
+def load(text: str) -> Json:
+    """The JSON of a document, checked as far as every kind of document is. A number is a text that `is_text` knows to
+    be none.
+    """
     depth = 0
     for found in _BRACKETS.finditer(text):
         mark = found[0]
@@ -155,14 +158,14 @@ def _constant(name: str) -> NoReturn:
 
 
 def _policy(text: str, kind: _Kind) -> Policy:
-    document = _load(text)
+    document = load(text)
     if not isinstance(document, dict):
         _refuse("The policy must be a JSON object.")
     _only(document, _TOP)
     version = document.get("Version", "2008-10-17")
-    if not _is_text(version) or version not in _VERSIONS:
+    if not is_text(version) or version not in _VERSIONS:
         _refuse("The policy must contain a valid version string.")
-    if not _is_text(document.get("Id", "")):
+    if not is_text(document.get("Id", "")):
         _refuse("The policy's Id must be a string.")
     statements = document.get("Statement")
     if isinstance(statements, dict):
@@ -191,14 +194,14 @@ def _only(element: Mapping[str, Json], known: frozenset[str]) -> None:
             _refuse(f"The policy contains the unknown element {shown(name)}.")
 
 
-def _is_text(value: Json) -> TypeGuard[str]:
+def is_text(value: Json) -> TypeGuard[str]:
     return isinstance(value, str) and not isinstance(value, _Number)
 
 
 def _texts(element: Json, name: str) -> list[str]:
     """One string or a list of at least one."""
     found = element if isinstance(element, list) else [element]
-    if not found or not all(_is_text(text) for text in found):
+    if not found or not all(is_text(text) for text in found):
         _refuse(f"The element {name} must be a string or a list of strings that is not empty.")
     return found
 
@@ -246,7 +249,7 @@ class _Reader:
         sid = self._element.get("Sid")
         if sid is None and "Sid" not in self._element:
             return None
-        if not _is_text(sid):
+        if not is_text(sid):
             _refuse("The element Sid must be a string.")
         if not self._kind.of_key and _SID.fullmatch(sid) is None:
             _refuse(
@@ -272,7 +275,7 @@ class _Reader:
         if negated and not deny:
             _refuse("NotPrincipal must be used with the effect Deny.")
         value = self._element.get("NotPrincipal" if negated else "Principal")
-        if _is_text(value):
+        if is_text(value):
             return compile_principals(value), negated
         if not value and (value is None or isinstance(value, (dict, list))):
             _refuse("Policy contains a statement with no principal.")
@@ -281,7 +284,7 @@ class _Reader:
         names: dict[str, list[str]] = {}
         for kind, listed in value.items():
             names[kind] = listed if isinstance(listed, list) else [listed]
-            if not all(_is_text(name) for name in names[kind]):
+            if not all(is_text(name) for name in names[kind]):
                 raise invalid_principals()
         if not any(names.values()):
             _refuse("Policy contains a statement with no principal.")

@@ -66,7 +66,13 @@ FEDERATED_USER: Final = re.compile(r"arn:aws:sts::(\d{12}):federated-user/([\w+=
 UNIQUE_ID: Final = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{8,124}", re.ASCII)
 SERVICE: Final = re.compile(r"(?:[a-z0-9-]+\.){1,4}amazonaws\.com(?:\.cn)?", re.ASCII)
 
+FEDERATED: Final = re.compile(
+    r"arn:aws:iam::\d{12}:(?:oidc|saml)-provider/[!-)+-~]+|(?:[a-z0-9-]+\.)+[a-z0-9-]+", re.ASCII | re.IGNORECASE
+)
+
 _WHOLE_ARNS: Final = (IDENTITY, ROLE_SESSION, FEDERATED_USER)
+NAMES: Final = (ACCOUNT_ID, ROOT, *_WHOLE_ARNS, UNIQUE_ID)
+"""The forms of the names of AWS principals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,8 @@ from keystead.domain.policy.wildcard import Pattern, Piece, pattern
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _EPOCH: Final = re.compile(r"-?\d{1,14}(?:\.\d{1,9})?", re.ASCII)
 _DATE: Final = re.compile(
-    r"(\d{4})-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d)))?)?", re.ASCII
+    r"(\d{4})-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d)))?)?",
+    re.ASCII | re.IGNORECASE,
 )
 _OCTETS: Final = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})", re.ASCII)
 _PREFIX: Final = re.compile(r"\+?\d{1,3}", re.ASCII)

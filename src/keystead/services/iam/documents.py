@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from keystead import errors
-from keystead.domain.policy import document
+from keystead.domain.policy import written
 
 #: Inline policies, (name, text), ascending by name.
 Inline = tuple[tuple[str, str], ...]
@@ -21,8 +21,8 @@ _WHITE_SPACE = str.maketrans("", "", " \t\n\r")
 
 
 def check(text: str) -> None:
-    """Refuse what is no policy of an identity (MalformedPolicyDocument)."""
-    document.parse_identity_policy(text)
+    """Refuse what IAM would not keep as a policy of an identity (MalformedPolicyDocument)."""
+    written.check_identity_policy(text)
 
 
 def size(text: str) -> int:
