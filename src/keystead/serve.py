@@ -47,10 +47,10 @@ from keystead.process import allow_many_connections
 from keystead.services import anchoring, commit, founding
 from keystead.services.dispatch import Dispatch
 from keystead.services.epochs import Epochs
-from keystead.services.facts import Snapshot
 from keystead.services.identifiers import RequestIds
 from keystead.services.kms.operations import KMS
 from keystead.services.kms.sweep import Sweep
+from keystead.services.snapshot import Snapshot
 from keystead.services.work import Workshop
 from keystead.store import files
 from keystead.store.interface import StoreError

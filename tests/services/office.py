@@ -15,27 +15,28 @@ from typing import Any
 import msgspec
 
 from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
-from keystead.domain import arn
-from keystead.domain.caller import Caller, Principal, PrincipalKind, Via
+from keystead.domain import awspolicies
+from keystead.domain.caller import Caller, Principal, PrincipalKind, Session, Via
+from keystead.domain.identity import Identity, IdentityKind, ManagedPolicy, PolicyVersion
 from keystead.model.awsjson import Codec
-from keystead.services import founding
+from keystead.services import effective
 from keystead.services.commit import Committer
 from keystead.services.dispatch import Arrival, Dispatch
 from keystead.services.epochs import Epochs
-from keystead.services.facts import Snapshot
 from keystead.services.identifiers import RequestIds
 from keystead.services.kms.operations import KMS
 from keystead.services.kms.sweep import Sweep
+from keystead.services.snapshot import Snapshot
 from keystead.services.table import Row
 from keystead.services.wire import Wire
 from keystead.services.work import Workshop
-from keystead.store.interface import DomainKeyRow
+from keystead.store.interface import DomainKeyRow, Reader, Transaction
 from keystead.store.sqlite import SqliteStore
 from tests.declared import OURS, may_answer
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 REGION = "us-east-1"
-ALLOW_ALL = founding.ADMINISTRATOR_ACCESS
+ALLOW_ALL = awspolicies.POLICIES[awspolicies.ADMINISTRATOR_ACCESS].text
 
 
 class FakeJournal:
@@ -73,9 +74,7 @@ class Office:
 
         self.store.transact(write)
         for account in (ACCOUNT, OTHER):
-            self.principals[f"root of {account}"] = self._keep(
-                Principal(PrincipalKind.ROOT, account, arn.root_arn(account), account)
-            )
+            self.principals[f"root of {account}"] = self.keep(Identity.root(account, self.now))
         self.admin = self.user("admin", ALLOW_ALL)
         self.codec = Codec("kms")
         new_id = RequestIds(os.urandom)
@@ -94,47 +93,70 @@ class Office:
     def _report(self, what: str, error: BaseException | None) -> None:
         self.reported.append((what, error or Exception()))
 
-    def _keep(self, principal: Principal) -> Principal:
-        self.store.transact(lambda transaction: transaction.put_principal(principal, self.now))
-        return principal
+    def keep(self, identity: Identity) -> Principal:
+        """Put the identity and say what it is as a caller."""
+
+        def put(transaction: Transaction) -> Principal:
+            transaction.put_identity(identity)
+            return effective.principal(transaction, identity)
+
+        return self.store.transact(put)
 
     def user(self, name: str, *policies: str, account: str = ACCOUNT, boundary: str | None = None) -> Principal:
         """A user with these identity policies, within a boundary if one is given."""
-        return self._keep(
-            Principal(
-                PrincipalKind.USER,
+        return self.keep(
+            Identity(
+                IdentityKind.USER,
                 account,
-                arn.user_arn(account, "/", name),
+                "/",
+                name,
                 f"AIDA{name.upper():A<17}",
-                name=name,
-                policies=tuple((f"p{number}", text) for number, text in enumerate(policies)),
-                boundary=boundary,
+                self.now,
+                inline=tuple((f"p{number}", text) for number, text in enumerate(policies)),
+                boundary=None if boundary is None else self.managed(f"around-{name}", boundary, account=account).arn,
             )
         )
+
+    def managed(self, name: str, text: str, account: str = ACCOUNT) -> ManagedPolicy:
+        """A managed policy of the account."""
+        versions = (PolicyVersion(1, text, self.now),)
+        unique_id = f"ANPA{name.upper():A<17}"
+        policy = ManagedPolicy(account, "/", name, unique_id, self.now, self.now, "", 1, 1, versions)
+        self.store.transact(lambda transaction: transaction.put_managed_policy(policy))
+        return policy
 
     def role(self, name: str, *policies: str, account: str = ACCOUNT, path: str = "/", number: int = 1) -> Principal:
-        """What is stored of a role; `session` is who acts as it. ``number`` tells one from another of that name."""
-        return self._keep(
-            Principal(
-                PrincipalKind.ASSUMED_ROLE,
-                account,
-                f"arn:aws:iam::{account}:role{path}{name}",
-                f"AROA{name.upper():A<16}{number}",
-                name=name,
-                policies=tuple((f"p{number}", text) for number, text in enumerate(policies)),
-            )
+        """What is stored of a role; `session` is who acts as it. ``number`` tells one from another of that name, which it
+        replaces."""
+        made = Identity(
+            IdentityKind.ROLE,
+            account,
+            path,
+            name,
+            f"AROA{name.upper():A<16}{number}",
+            self.now,
+            inline=tuple((f"p{number}", text) for number, text in enumerate(policies)),
         )
 
-    def session(self, role: Principal, name: str, session_policies: tuple[str, ...] | None = None) -> Principal:
-        return Principal(
-            PrincipalKind.ASSUMED_ROLE,
-            role.account,
-            f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{name}",
-            f"{role.unique_id}:{name}",
-            role_arn=role.arn,
-            policies=role.policies,
-            session_policies=session_policies,
-        )
+        def remove(transaction: Transaction) -> None:
+            before = transaction.role(account, name)
+            if before is not None:
+                transaction.delete_identity(before.unique_id)
+
+        self.store.transact(remove)
+        return self.keep(made)
+
+    def session(self, role: Principal, name: str, policy: str | None = None) -> Principal:
+        """A session of the role, limited by a session policy if one is given."""
+        kind = PrincipalKind.ASSUMED_ROLE
+        session = Session(kind, role.account, role.unique_id, name, self.now, self.now + 3_600, policy)
+
+        def assume(reader: Reader) -> Principal:
+            identity = reader.identity_with_id(role.unique_id)
+            assert identity is not None
+            return effective.in_session(reader, identity, session)
+
+        return self.store.read(assume)
 
     async def call(
         self,

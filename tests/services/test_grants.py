@@ -223,7 +223,7 @@ def test_a_grant_to_a_role_is_for_its_sessions_and_not_for_the_next_role_of_that
         made = await grant(office, key, role.arn, "Encrypt", RetiringPrincipal=role.arn)
         assert await may(office, office.session(role, "one"), key)
         assert await may(office, office.session(role, "two"), key)
-        capped = office.session(role, "three", session_policies=(policy(allow("kms:DescribeKey")),))
+        capped = office.session(role, "three", policy(allow("kms:DescribeKey")))
         assert (
             "because no session policy allows"
             in (await refused(office, "Encrypt", capped, KeyId=key["KeyId"], Plaintext=X))[1]
@@ -244,7 +244,7 @@ def test_a_grant_to_a_session_is_for_that_session_however_it_is_limited(play: An
         key, role = await office.make_key(), office.role("Worker", path="/app/")
         arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/Worker/night"
         await grant(office, key, arn, "Encrypt")  # nobody has assumed the role yet
-        session = office.session(role, "night", session_policies=())
+        session = office.session(role, "night", policy(allow("kms:DescribeKey")))
         assert session.arn == arn
         assert await may(office, session, key)
         assert not await may(office, office.session(role, "day"), key)

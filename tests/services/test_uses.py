@@ -14,8 +14,8 @@ from keystead.domain.key import Key, KeyState
 from keystead.domain.states import States
 from keystead.model.shapes import Service
 from keystead.services import uses
-from keystead.services.facts import Snapshot
 from keystead.services.kms.operations import KMS
+from keystead.services.snapshot import Snapshot
 from keystead.services.uses import LastUses
 from keystead.store.interface import StoreUnavailable
 from tests.services.office import ACCOUNT, REGION, Office

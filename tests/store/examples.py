@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from keystead.domain.caller import Principal, PrincipalKind
 from keystead.domain.grants import IN_ORDER, Grant
+from keystead.domain.identity import Group, Identity, IdentityKind, ManagedPolicy, PolicyVersion
 from keystead.domain.key import (
     Alias,
     ExpirationModel,
@@ -21,13 +21,19 @@ from keystead.domain.key import (
     WrappedKey,
     WrappedMaterial,
 )
-from keystead.store.interface import StoredAccessKey, Transaction
+from keystead.store.identities import AccessKeyUse, StoredAccessKey
+from keystead.store.interface import Transaction
 
 ACCOUNT = "111122223333"
 REGION = "eu-central-1"
 KEY_ID = "0b5e8e7a-9d3c-4c61-8a5f-2f1f6f3f0001"
 USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
 USER_ID = "AIDACKCEVSQ6C2EXAMPLE"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/app/Worker"
+ROLE_ID = "AROACKCEVSQ6C2EXAMPLE"
+GROUP_ID = "AGPACKCEVSQ6C2EXAMPLE"
+POLICY = f"arn:aws:iam::{ACCOUNT}:policy/app/Limits"
+OF_AWS = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
 ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 
 
@@ -128,23 +134,77 @@ def last_use(at: float = 1_700_000_009.0, key_id: str = KEY_ID) -> LastUse:
     return LastUse(ACCOUNT, REGION, key_id, "Decrypt", at, f"event at {at}", f"request at {at}")
 
 
-def principal(arn: str = USER) -> Principal:
-    return Principal(
-        PrincipalKind.USER,
-        ACCOUNT,
-        arn,
-        USER_ID,
-        name="alice",
-        role_arn=f"arn:aws:iam::{ACCOUNT}:role/keeper",
-        tags=(("team", "payroll"),),
-        policies=(("allow", '{"Statement":[]}'), ("deny", '{"Statement":[]} ')),
-        boundary='{"Statement":[]}',
-        session_policies=('{"Statement":[]}',),
+def identity(name: str = "alice", **changes: Any) -> Identity:
+    facts: dict[str, Any] = {
+        "kind": IdentityKind.USER,
+        "account": ACCOUNT,
+        "path": "/",
+        "name": name,
+        "unique_id": USER_ID if name == "alice" else f"AIDA{scramble(name, 8).hex().upper()}",
+        "created": 1_700_000_000.5,
+        "tags": (("team", "payroll"),),
+        "inline": (("allow", '{"Statement":[]}'), ("deny", '{"Statement":[]} ')),
+        "attached": (OF_AWS, POLICY),
+        "boundary": POLICY,
+        "groups": ("Keepers",),
+    }
+    return Identity(**(facts | changes))
+
+
+def role(**changes: Any) -> Identity:
+    facts: dict[str, Any] = {
+        "kind": IdentityKind.ROLE,
+        "path": "/app/",
+        "unique_id": ROLE_ID,
+        "groups": (),
+        "trust": '{"Statement":[]}',
+        "description": "works",
+        "max_session": 7_200,
+    }
+    return identity(**({"name": "Worker"} | facts | changes))
+
+
+def group(name: str = "Keepers", **changes: Any) -> Group:
+    facts: dict[str, Any] = {
+        "account": ACCOUNT,
+        "path": "/app/",
+        "name": name,
+        "unique_id": GROUP_ID if name == "Keepers" else f"AGPA{scramble(name, 8).hex().upper()}",
+        "created": 1_700_000_000.75,
+        "inline": (("deny", '{"Statement":[]}'),),
+        "attached": (POLICY,),
+    }
+    return Group(**(facts | changes))
+
+
+def managed_policy(name: str = "Limits", **changes: Any) -> ManagedPolicy:
+    facts: dict[str, Any] = {
+        "account": ACCOUNT,
+        "path": "/app/",
+        "name": name,
+        "unique_id": f"ANPA{scramble(name, 8).hex().upper()}",
+        "created": 1_700_000_001.0,
+        "updated": 1_700_000_002.5,
+        "description": "limits",
+        "default": 2,
+        "newest": 3,
+        "versions": (
+            PolicyVersion(2, '{"Statement":[]}', 1_700_000_001.5),
+            PolicyVersion(3, '{"Statement":[]} ', 1_700_000_002.5),
+        ),
+        "tags": (("team", "payroll"),),
+    }
+    return ManagedPolicy(**(facts | changes))
+
+
+def access_key(access_key_id: str = ACCESS_KEY_ID, identity_id: str = USER_ID) -> StoredAccessKey:
+    return StoredAccessKey(
+        access_key_id, identity_id, scramble(f"secret of {access_key_id}", 96), True, 1_700_000_004.0
     )
 
 
-def access_key(access_key_id: str = ACCESS_KEY_ID, arn: str = USER) -> StoredAccessKey:
-    return StoredAccessKey(access_key_id, arn, scramble(f"secret of {access_key_id}", 96), True, 1_700_000_004.0)
+def access_key_use(at: float = 1_700_000_010.0, access_key_id: str = ACCESS_KEY_ID) -> AccessKeyUse:
+    return AccessKeyUse(access_key_id, at, "kms", REGION)
 
 
 def put_account(t: Transaction) -> None:
@@ -161,14 +221,23 @@ def put_all(t: Transaction) -> None:
     t.put_material_fact(material_fact())
     t.put_grant(grant())
     t.put_last_use(last_use())
-    t.put_principal(principal(), 1_700_000_000.5)
+    put_identities(t)
     t.put_access_key(access_key())
+    t.put_access_key_use(access_key_use())
+
+
+def put_identities(t: Transaction) -> None:
+    """A user in a group, and the policy that is attached to both."""
+    t.put_identity(identity())
+    t.put_group(group())
+    t.put_managed_policy(managed_policy())
 
 
 # --- anything that fits ----------------------------------------------------------------------------------------------
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 times = st.floats(allow_nan=False) | st.integers(0, 2**40)
+finite_times = st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 2**40)
 pairs = st.lists(st.tuples(texts, texts), max_size=4).map(tuple)
 
 keys = st.builds(
@@ -230,23 +299,51 @@ grants = st.builds(
     context_subset=st.none() | pairs,
     source_arn=st.none() | texts,
 )
-principals = st.builds(
-    Principal,
-    kind=st.sampled_from(PrincipalKind),
+identities = st.builds(
+    Identity,
+    kind=st.sampled_from(IdentityKind),
     account=st.just(ACCOUNT),
-    arn=texts,
+    path=texts,
+    name=texts,
     unique_id=texts,
-    name=st.none() | texts,
-    role_arn=st.none() | texts,
+    created=times,
     tags=pairs,
-    policies=pairs,
-    boundary=st.none() | texts,
-    session_policies=st.none() | st.lists(texts, max_size=3).map(tuple),
+    inline=pairs,
+    attached=st.lists(st.sampled_from([OF_AWS, POLICY]), max_size=2, unique=True).map(tuple),
+    boundary=st.none() | st.sampled_from([OF_AWS, POLICY]),
+    groups=st.sampled_from([(), ("Keepers",)]),
+    trust=st.none() | texts,
+    description=st.none() | texts,
+    max_session=st.integers(3_600, 43_200),
+)
+groups = st.builds(
+    Group,
+    account=st.just(ACCOUNT),
+    path=texts,
+    name=texts,
+    unique_id=texts,
+    created=times,
+    inline=pairs,
+    attached=st.lists(st.sampled_from([OF_AWS, POLICY]), max_size=2, unique=True).map(tuple),
+)
+managed_policies = st.builds(
+    ManagedPolicy,
+    account=st.just(ACCOUNT),
+    path=texts,
+    name=texts.filter(bool),  # a list begins after the empty name
+    unique_id=texts,
+    created=times,
+    updated=times,
+    description=texts,
+    default=st.integers(1, 2**40),
+    newest=st.integers(1, 2**40),
+    versions=st.lists(st.builds(PolicyVersion, st.integers(1, 2**40), texts, finite_times), max_size=4).map(tuple),
+    tags=pairs,
 )
 access_keys = st.builds(
     StoredAccessKey,
     access_key_id=texts,
-    principal_arn=st.just(USER),
+    identity_id=st.just(USER_ID),
     sealed_secret=st.binary(max_size=120),
     active=st.booleans(),
     created=times,

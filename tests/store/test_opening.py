@@ -218,13 +218,14 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(sqlite: SqliteDatabase, pl
 
 
 def test_steps_are_numbered_without_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "0002_first.sql").write_text("SELECT 2")
-    (tmp_path / "0004_third.sql").write_text("SELECT 4")
+    first = migrations.FIRST
+    (tmp_path / f"{first:04}_first.sql").write_text("SELECT 1")
+    (tmp_path / f"{first + 2:04}_third.sql").write_text("SELECT 3")
     monkeypatch.setattr(migrations.resources, "files", lambda _: tmp_path)
     with pytest.raises(ValueError, match="without gaps"):
         migrations.load.__wrapped__()
-    (tmp_path / "0003_second.sql").write_text("SELECT 3")
-    assert [step.version for step in migrations.load.__wrapped__()] == [2, 3, 4]
+    (tmp_path / f"{first + 1:04}_second.sql").write_text("SELECT 2")
+    assert [step.version for step in migrations.load.__wrapped__()] == [first, first + 1, first + 2]
 
 
 def test_a_store_of_a_development_version_is_refused_in_one_sentence_and_left_as_it_is(sqlite: SqliteDatabase) -> None:

@@ -8,16 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keystead.domain import holdings
-from keystead.domain.caller import Principal
 from keystead.domain.key import Key, KeyState
 from keystead.store import rows
+from keystead.store.identities import StoredAccessKey
 from keystead.store.interface import (
     DomainKeyRow,
     KeyName,
     SlotRow,
     Store,
     StoreConflict,
-    StoredAccessKey,
     Transaction,
 )
 from tests.store import examples
@@ -44,20 +43,10 @@ def test_every_key_comes_back_equal(store: Store, key: Key) -> None:
 
 
 @any_rows
-@given(principal=examples.principals, created=examples.times)
-def test_every_principal_comes_back_with_its_policies(store: Store, principal: Principal, created: float) -> None:
-    store.transact(lambda t: t.put_principal(principal, created))
-    assert store.read(lambda r: r.principal(principal.arn)) == principal
-    assert store.read(lambda r: r.principal_with_id(principal.unique_id)) is not None
-    if principal.name is not None:
-        assert principal in store.read(lambda r: r.principals_named(ACCOUNT, principal.name or ""))
-
-
-@any_rows
 @given(row=examples.access_keys)
 def test_every_access_key_comes_back_equal(store: Store, row: StoredAccessKey) -> None:
     def put(t: Transaction) -> None:
-        t.put_principal(examples.principal(), 1.0)
+        examples.put_identities(t)
         t.put_access_key(row)
 
     store.transact(put)
@@ -127,10 +116,15 @@ def test_nothing_is_found_under_names_that_were_not_put(store: Store) -> None:
     assert store.read(lambda r: r.wrap_key(ACCOUNT, "us-east-1", KEY_ID)) is None
     assert store.read(lambda r: r.materials(ACCOUNT, REGION, "other")) == []
     assert store.read(lambda r: r.account_key("444455556666")) is None
-    assert store.read(lambda r: r.principal(USER + "x")) is None
-    assert store.read(lambda r: r.principal_with_id(examples.USER_ID + "x")) is None
-    assert store.read(lambda r: r.principals_named(ACCOUNT, "nobody")) == []
-    assert store.read(lambda r: r.principals_named("444455556666", "alice")) == []
+    assert store.read(lambda r: r.identity(USER + "x")) is None
+    assert store.read(lambda r: r.identity_with_id(examples.USER_ID + "x")) is None
+    assert store.read(lambda r: r.user(ACCOUNT, "nobody")) is None
+    assert store.read(lambda r: r.user("444455556666", "alice")) is None
+    assert store.read(lambda r: r.role(ACCOUNT, "alice")) is None
+    assert store.read(lambda r: r.group(ACCOUNT, "nobodies")) is None
+    assert store.read(lambda r: r.managed_policy(examples.OF_AWS)) is None
+    assert store.read(lambda r: r.access_keys(examples.ROLE_ID)) == []
+    assert store.read(lambda r: r.access_key_use("AKIA")) is None
     assert store.read(lambda r: r.access_key("AKIA")) is None
     assert store.read(lambda r: r.meta("x")) is None
 
@@ -354,7 +348,7 @@ def test_rows_that_contradict_others_are_refused_and_nothing_is_written(
 def test_rows_of_one_transaction_come_in_any_order(store: Store) -> None:
     def backwards(t: Transaction) -> None:
         t.put_access_key(examples.access_key())
-        t.put_principal(examples.principal(), 1.0)
+        examples.put_identities(t)
         t.put_alias(examples.alias())
         t.put_material(examples.material())
         t.put_wrap_key(examples.wrap_key())
@@ -368,6 +362,6 @@ def test_no_representation_of_a_row_shows_sealed_bytes() -> None:
     values = (
         SlotRow(1, "file", "{}", b"SEALED"),
         DomainKeyRow(1, b"SEALED", 1.0),
-        StoredAccessKey("AKIA", USER, b"SEALED", True, 1.0),
+        StoredAccessKey("AKIA", examples.USER_ID, b"SEALED", True, 1.0),
     )
     assert not [one for one in values if "SEALED" in repr(one)]

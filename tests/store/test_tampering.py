@@ -15,7 +15,7 @@ from keystead.store.interface import Reader, Store, StoreTampered
 from keystead.store.reader import SqlReader
 from tests.store import examples
 from tests.store.databases import Database, mac
-from tests.store.examples import ACCESS_KEY_ID, ACCOUNT, KEY_ID, REGION, USER
+from tests.store.examples import ACCESS_KEY_ID, ACCOUNT, GROUP_ID, KEY_ID, POLICY, REGION, USER, USER_ID
 
 
 class Kind(NamedTuple):
@@ -47,10 +47,10 @@ KINDS = (
         lambda r: r.material_facts(ACCOUNT, REGION, KEY_ID),
     ),
     Kind("grants", (ACCOUNT, REGION, KEY_ID, GRANT), sql.GRANT[4:], lambda r: r.grant(ACCOUNT, REGION, KEY_ID, GRANT)),
-    Kind("principals", (USER,), sql.PRINCIPAL[1:], lambda r: r.principal(USER)),
-    Kind(
-        "access_keys", (ACCESS_KEY_ID,), ("principal_arn", "active", "created"), lambda r: r.access_key(ACCESS_KEY_ID)
-    ),
+    Kind("identities", (USER_ID,), sql.IDENTITY[1:], lambda r: r.identity_with_id(USER_ID)),
+    Kind("user_groups", (GROUP_ID,), sql.GROUP[1:], lambda r: r.group_with_id(GROUP_ID)),
+    Kind("managed_policies", (POLICY,), sql.MANAGED_POLICY[1:], lambda r: r.managed_policy(POLICY)),
+    Kind("access_keys", (ACCESS_KEY_ID,), ("identity_id", "active", "created"), lambda r: r.access_key(ACCESS_KEY_ID)),
 )
 COLUMNS = [
     pytest.param(kind, column, id=f"{kind.table}.{column}") for kind in KINDS for column in (*kind.others, "mac")
@@ -104,8 +104,10 @@ def test_a_text_that_is_no_text_is_refused_without_quoting_it(database: Database
         "aliases": "key_id",
         "material_facts": "description",
         "grants": "source_arn",
-        "principals": "unique_id",
-        "access_keys": "principal_arn",
+        "identities": "trust",
+        "user_groups": "path",
+        "managed_policies": "description",
+        "access_keys": "identity_id",
     }
     database.edit(f"UPDATE {kind.table} SET {text[kind.table]} = CAST(? AS TEXT)", b"SECRET\xff")
     error = refused(store, kind.read)
@@ -135,8 +137,14 @@ def test_an_authentic_row_under_another_name_is_refused(database: Database, stor
     refused(store, lambda r: r.grant_sought(ACCOUNT, REGION, KEY_ID, "somebody", SOUGHT, None))
     database.edit("UPDATE material_facts SET region = 'us-east-1'")
     refused(store, lambda r: r.material_facts(ACCOUNT, "us-east-1", KEY_ID))
-    database.edit("UPDATE principals SET arn = ?", USER + "2")
-    refused(store, lambda r: r.principal(USER + "2"))
+    database.edit("UPDATE identities SET arn = ?", USER + "2")
+    refused(store, lambda r: r.identity(USER + "2"))
+    database.edit("UPDATE identities SET unique_id = 'AIDA2'")
+    refused(store, lambda r: r.identity_with_id("AIDA2"))
+    database.edit("UPDATE user_groups SET folded = 'others'")
+    refused(store, lambda r: r.group(ACCOUNT, "others"))
+    database.edit("UPDATE managed_policies SET arn = ?", POLICY + "2")
+    refused(store, lambda r: r.managed_policy(POLICY + "2"))
     database.edit("UPDATE access_keys SET access_key_id = 'AKIA2'")
     refused(store, lambda r: r.access_key("AKIA2"))
 
@@ -202,14 +210,21 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
             (sql.READ_ALIAS, (ACCOUNT, REGION, ALIAS)),
             (sql.READ_MATERIAL_FACTS, (ACCOUNT, REGION, KEY_ID)),
             (sql.READ_GRANT, (ACCOUNT, REGION, KEY_ID, GRANT)),
-            (sql.READ_PRINCIPAL, (USER,)),
+            (sql.READ_IDENTITY, (USER,)),
+            (sql.READ_GROUP_WITH_ID, (GROUP_ID,)),
+            (sql.READ_MANAGED_POLICY, (POLICY,)),
             (sql.READ_ACCESS_KEY, (ACCESS_KEY_ID,)),
         ):
             authentic[text] = r._execute(text, name)
         authentic[sql.READ_KEY_BY_REF] = authentic[sql.READ_RELATED] = authentic[sql.READ_KEY]
         for text in (sql.READ_GRANTS, sql.READ_GRANTS_OF_GRANTEE, sql.READ_GRANTS_LIKE, *SEEKING):
             authentic[text] = authentic[sql.READ_GRANT]
-        authentic[sql.READ_PRINCIPAL_WITH_ID] = authentic[sql.READ_PRINCIPALS_NAMED] = authentic[sql.READ_PRINCIPAL]
+        for text in (sql.READ_IDENTITY_WITH_ID, sql.READ_IDENTITY_NAMED, sql.READ_IDENTITIES):
+            authentic[text] = authentic[sql.READ_IDENTITY]
+        authentic[sql.READ_GROUP_NAMED] = authentic[sql.READ_GROUPS] = authentic[sql.READ_GROUP_WITH_ID]
+        for text in (sql.READ_MANAGED_POLICY_NAMED, sql.READ_MANAGED_POLICIES):
+            authentic[text] = authentic[sql.READ_MANAGED_POLICY]
+        authentic[sql.READ_ACCESS_KEYS] = authentic[sql.READ_ACCESS_KEY]
         authentic[sql.READ_RETIRABLE] = authentic[sql.READ_GRANT]
         authentic[sql.READ_ALIASES] = authentic[sql.READ_ALIASES_OF_KEY] = authentic[sql.READ_ALIAS]
 
@@ -236,11 +251,25 @@ def test_an_authentic_row_that_was_not_asked_for_is_refused(store: Store) -> Non
         lambda: misled.alias(ACCOUNT, REGION, "alias/other"),
         lambda: misled.aliases("444455556666", REGION, None, None, 10),
         lambda: misled.aliases(ACCOUNT, REGION, "other", None, 10),
-        lambda: misled.principal(USER + "2"),
-        lambda: misled.principal_with_id("AIDA2"),
-        lambda: misled.principals_named(ACCOUNT, "bob"),
-        lambda: misled.principals_named("444455556666", "alice"),
+        lambda: misled.identity(USER + "2"),
+        lambda: misled.identity_with_id("AIDA2"),
+        lambda: misled.user(ACCOUNT, "bob"),
+        lambda: misled.role(ACCOUNT, "alice"),
+        lambda: misled.user("444455556666", "alice"),
+        lambda: misled.users("444455556666", "/", None, 10),
+        lambda: misled.users(ACCOUNT, "/other/", None, 10),
+        lambda: misled.roles(ACCOUNT, "/", None, 10),
+        lambda: misled.group_with_id("AGPA2"),
+        lambda: misled.group(ACCOUNT, "Others"),
+        lambda: misled.group("444455556666", "Keepers"),
+        lambda: misled.groups("444455556666", "/", None, 10),
+        lambda: misled.groups(ACCOUNT, "/other/", None, 10),
+        lambda: misled.managed_policy(POLICY + "2"),
+        lambda: misled.managed_policy_named(ACCOUNT, "Others"),
+        lambda: misled.managed_policies("444455556666", "/", None, 10),
+        lambda: misled.managed_policies(ACCOUNT, "/other/", None, 10),
         lambda: misled.access_key("AKIA2"),
+        lambda: misled.access_keys("AIDA2"),
     ]
     for ask in asked:
         with pytest.raises(StoreTampered):
@@ -253,8 +282,10 @@ def test_a_row_that_makes_no_sense_is_refused_even_without_row_macs(database: Da
     database.edit("UPDATE keys SET state = 'SECRET'")
     database.edit("UPDATE material_facts SET rotation_type = 'SECRET'")
     database.edit("UPDATE grants SET context_equals = 'SECRET'")
-    database.edit("UPDATE principals SET policies = 'SECRET'")
-    for table in ("keys", "material_facts", "grants", "principals"):
+    database.edit("UPDATE identities SET inline = 'SECRET'")
+    database.edit("UPDATE user_groups SET attached = 'SECRET'")
+    database.edit("UPDATE managed_policies SET versions = 'SECRET'")
+    for table in ("keys", "material_facts", "grants", "identities", "user_groups", "managed_policies"):
         [kind] = [kind for kind in KINDS if kind.table == table]
         error = refused(tool, kind.read)
         assert not quotes(error)

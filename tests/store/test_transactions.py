@@ -148,7 +148,9 @@ def test_a_closed_handle_says_so_and_closing_twice_is_allowed(store: Store) -> N
 WRITES_WITH_A_MAC: list[Callable[[Transaction], None]] = [
     lambda t: t.put_key(examples.key()),
     lambda t: t.put_alias(examples.alias()),
-    lambda t: t.put_principal(examples.principal(), 1.0),
+    lambda t: t.put_identity(examples.identity()),
+    lambda t: t.put_group(examples.group()),
+    lambda t: t.put_managed_policy(examples.managed_policy()),
     lambda t: t.put_access_key(examples.access_key()),
 ]
 

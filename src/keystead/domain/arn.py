@@ -47,3 +47,25 @@ def root_arn(account: str) -> str:
 def user_arn(account: str, path: str, name: str) -> str:
     """``path`` begins and ends with a slash, as IAM has it."""
     return f"arn:{PARTITION}:iam::{account}:user{path}{name}"
+
+
+def role_arn(account: str, path: str, name: str) -> str:
+    return f"arn:{PARTITION}:iam::{account}:role{path}{name}"
+
+
+def group_arn(account: str, path: str, name: str) -> str:
+    return f"arn:{PARTITION}:iam::{account}:group{path}{name}"
+
+
+def policy_arn(account: str, path: str, name: str) -> str:
+    """``account`` is ``aws`` for a policy that AWS manages."""
+    return f"arn:{PARTITION}:iam::{account}:policy{path}{name}"
+
+
+def role_session_arn(account: str, role: str, session: str) -> str:
+    """A session of the role of that name; the role's path is not part of it."""
+    return f"arn:{PARTITION}:sts::{account}:assumed-role/{role}/{session}"
+
+
+def federated_user_arn(account: str, name: str) -> str:
+    return f"arn:{PARTITION}:sts::{account}:federated-user/{name}"

@@ -19,7 +19,7 @@ from keystead.http import sigv4
 from keystead.http.message import Request
 from keystead.model.awsjson import Codec, render_refusal
 from keystead.services.dispatch import Arrival, Dispatch
-from keystead.services.facts import Snapshot
+from keystead.services.snapshot import Snapshot
 from keystead.services.table import Service
 from keystead.services.wire import Wire
 
@@ -79,7 +79,7 @@ class Entrance:
         self._service = service
         self._verify = partial(
             sigv4.verify,
-            find_credential=lambda access_key_id, _session_token: snapshot.credential(access_key_id),
+            find_credential=snapshot.credential,
             service=codec.signing_name,
             regions=scope.regions,
             default_region=scope.default_region,

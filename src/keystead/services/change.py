@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from keystead.domain.grants import Grant
+from keystead.domain.identity import Group, Identity, ManagedPolicy
 from keystead.domain.key import Key
 from keystead.store.interface import Transaction
 
@@ -18,7 +19,9 @@ from keystead.store.interface import Transaction
 KEY: Final = "key"
 GRANT: Final = "grant"  # the subject is the key's id, a slash, and the grantee's identity
 ALIAS: Final = "alias"
-PRINCIPAL: Final = "principal"
+PRINCIPAL: Final = "principal"  # the subject is the unique id of the user, role or root user
+GROUP: Final = "group"
+POLICY: Final = "policy"  # a managed policy of the account
 ACCESS_KEY: Final = "access_key"
 
 
@@ -87,6 +90,26 @@ def touch(key: Key) -> Touch:
 def touch_grant(grant: Grant) -> Touch:
     """That this grant was made, or is gone. The rest of its key is what it was."""
     return Touch(GRANT, grant.account, grant.region, f"{grant.key_id}/{grant.grantee}")
+
+
+def touch_identity(identity: Identity) -> Touch:
+    """That this user, role or root user is not what it was: its policies, its groups, its name, or that it is there."""
+    return Touch(PRINCIPAL, identity.account, "", identity.unique_id)
+
+
+def touch_group(group: Group) -> Touch:
+    """That this group's policies or its name are not what they were. Who is in it is a matter of its members."""
+    return Touch(GROUP, group.account, "", group.unique_id)
+
+
+def touch_policy(policy: ManagedPolicy) -> Touch:
+    """That this managed policy says something else, or is gone."""
+    return Touch(POLICY, policy.account, "", policy.unique_id)
+
+
+def touch_access_key(account: str, access_key_id: str) -> Touch:
+    """That this access key was made, is active or inactive, or is gone."""
+    return Touch(ACCESS_KEY, account, "", access_key_id)
 
 
 def put(key: Key) -> Callable[[Transaction], None]:

@@ -31,8 +31,9 @@ from keystead.model.awsjson import OperationCodec, render_refusal
 from keystead.services import commit, events, granttokens
 from keystead.services.call import KEY_RESOURCE
 from keystead.services.change import Change, Elsewhere
-from keystead.services.facts import Facts, Rows, Snapshot
+from keystead.services.facts import Facts, Rows
 from keystead.services.gate import Gate
+from keystead.services.snapshot import Snapshot
 from keystead.services.table import Row, Service
 from keystead.services.wire import Wire
 from keystead.services.work import Outcome, Work, Workshop

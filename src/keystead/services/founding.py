@@ -14,10 +14,11 @@ from typing import Final
 from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
 from keystead.crypto.rootkey import slots
 from keystead.crypto.rootkey.custodian import Custodian
-from keystead.domain import arn
-from keystead.domain.caller import Principal, PrincipalKind
+from keystead.domain import awspolicies
+from keystead.domain.identity import Identity, IdentityKind
 from keystead.services import anchoring, identifiers
-from keystead.store.interface import DomainKeyRow, Reader, SlotRow, Store, StoredAccessKey, Transaction
+from keystead.store.identities import StoredAccessKey
+from keystead.store.interface import DomainKeyRow, Reader, SlotRow, Store, Transaction
 from keystead.store.sqlite import SqliteStore
 
 Random = Callable[[int], bytes]
@@ -25,7 +26,6 @@ Random = Callable[[int], bytes]
 FOUNDED: Final = "founded"
 ACCESS_KEY_SECRET: Final = b"access-key"
 ADMINISTRATOR: Final = "admin"
-ADMINISTRATOR_ACCESS: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
 
 class AlreadyFounded(Exception):
@@ -100,27 +100,24 @@ def _write(
     if transaction.meta(FOUNDED) is not None:
         raise AlreadyFounded("Another process has just founded this store.")
     access_key_id, secret = credentials
-    administrator = arn.user_arn(account, "/", ADMINISTRATOR)
     transaction.put_meta(FOUNDED, repr(now).encode())
     # From the first moment on, so that a store without it is known as one from which it was taken.
     transaction.put_meta(anchoring.ROW, anchoring.sealed(hierarchy, anchoring.Remembered(), random))
     transaction.put_slot(_row(slot))
     transaction.put_domain_key(DomainKeyRow(*domain, created=now))
     transaction.put_account(account, account, hierarchy.new_account_key(account, random), now)
-    transaction.put_principal(Principal(PrincipalKind.ROOT, account, arn.root_arn(account), account), now)
-    transaction.put_principal(
-        Principal(
-            PrincipalKind.USER,
-            account,
-            administrator,
-            identifiers.user_id(random),
-            name=ADMINISTRATOR,
-            policies=(("AdministratorAccess", ADMINISTRATOR_ACCESS),),
-        ),
+    administrator = Identity(
+        IdentityKind.USER,
+        account,
+        "/",
+        ADMINISTRATOR,
+        identifiers.user_id(random),
         now,
+        attached=(awspolicies.ADMINISTRATOR_ACCESS,),
     )
-    sealed = hierarchy.seal_secret(ACCESS_KEY_SECRET, (access_key_id, administrator), secret.encode(), random)
-    transaction.put_access_key(StoredAccessKey(access_key_id, administrator, sealed, True, now))
+    transaction.put_identity(Identity.root(account, now))
+    transaction.put_identity(administrator)
+    transaction.put_access_key(seal_access_key(hierarchy, access_key_id, administrator, secret, now, random))
 
 
 def open_hierarchy(store: Store, custodians: list[Custodian]) -> Hierarchy:
@@ -145,9 +142,19 @@ def _row(slot: slots.Slot) -> SlotRow:
     return SlotRow(slot.number, slot.kind, slot.parameters_text, slot.wrapped)
 
 
+def seal_access_key(
+    hierarchy: Hierarchy, access_key_id: str, identity: Identity, secret: str, now: float, random: Random
+) -> StoredAccessKey:
+    """A new active access key of that identity. Its secret is sealed to the unique id: a user that gets another name
+    keeps it, a later user of the name does not get it."""
+    owner = (access_key_id, identity.unique_id)
+    sealed = hierarchy.seal_secret(ACCESS_KEY_SECRET, owner, secret.encode(), random)
+    return StoredAccessKey(access_key_id, identity.unique_id, sealed, True, now)
+
+
 def open_access_key(hierarchy: Hierarchy, row: StoredAccessKey) -> bytes:
     """The secret of a stored access key."""
-    return hierarchy.open_secret(ACCESS_KEY_SECRET, (row.access_key_id, row.principal_arn), row.sealed_secret)
+    return hierarchy.open_secret(ACCESS_KEY_SECRET, (row.access_key_id, row.identity_id), row.sealed_secret)
 
 
 def add_slot(store: Store, opened: list[Custodian], custodian: Custodian, random: Random) -> int:

@@ -6,6 +6,7 @@ issued yet: of a session the role must exist, of a federated user the account.""
 from __future__ import annotations
 
 from keystead.domain.grantees import Bound, Form, Name, bind_federated, bind_session, federated, identified
+from keystead.domain.identity import IdentityKind
 from keystead.store.interface import Reader
 
 
@@ -20,28 +21,25 @@ def find(reader: Reader, name: Name) -> Bound | None:
             exists = reader.account_key(name.account) is not None
             return bind_federated(name.account, name.session) if exists else None
         case Form.IDENTITY:
-            found = reader.principal(name.text)
+            found = reader.identity(name.text)
             return None if found is None else Bound(found.unique_id, found.arn)
         case Form.ROLE_SESSION:
-            for found in reader.principals_named(name.account, name.role):
-                if _is_role(found.arn):
-                    return bind_session(found.arn, found.unique_id, name.session)
-            return None
+            role = reader.role(name.account, name.role)
+            if role is None or role.name != name.role:
+                return None
+            return bind_session(role.arn, role.unique_id, name.session)
         case Form.UNIQUE_ID:
             return _with_id(reader, name.role, name.session)
 
 
 def _with_id(reader: Reader, unique_id: str, session: str) -> Bound | None:
-    found = reader.principal_with_id(unique_id)
+    found = reader.identity_with_id(unique_id)
     if found is None:
         return None
     if session:
-        return bind_session(found.arn, found.unique_id, session) if _is_role(found.arn) else None
+        is_role = found.kind is IdentityKind.ROLE
+        return bind_session(found.arn, found.unique_id, session) if is_role else None
     return Bound(found.unique_id, found.arn)
-
-
-def _is_role(arn: str) -> bool:
-    return ":role/" in arn
 
 
 def show(reader: Reader, identity: str) -> str:

@@ -6,9 +6,9 @@ Guarantees, for every implementation (the same contract tests run on each):
 * All or nothing. A transaction whose function raises, or whose commit fails, leaves no row behind.
 * One order. Write transactions happen one after the other; a read sees all of a transaction or nothing of it, and
   every transaction that returned, in any process, before the read began.
-* A row that decides about security (keys with their policy and tags, facts of material, grants, aliases, principals
-  with their policies, access keys) is covered by a MAC over its table, its primary key and all its columns; one that
-  fails is refused, never used.
+* A row that decides about security (keys with their policy and tags, facts of material, grants, aliases, identities
+  with their policies, groups, managed policies, access keys) is covered by a MAC over its table, its primary key and
+  all its columns; one that fails is refused, never used.
 
 Does not guarantee: that a row which somebody with write access to the files removed, or put back in an older authentic
 version, is missed (the audit journal tells such things apart); that wrapped keys are whole (they authenticate
@@ -20,13 +20,12 @@ Nothing here is a key in the clear. Times are seconds since the epoch. Texts are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
-from keystead.domain.caller import Principal
 from keystead.domain.grants import Grant
 from keystead.domain.holdings import Sought
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
+from keystead.store.identities import IdentityReader, IdentityWriter
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreConflict(StoreError):
-    """The rows contradict each other: a ref used twice, a row of a key, account or principal that does not exist.
+    """The rows contradict each other: a ref or a name used twice, a row of a key, account or identity that does not exist.
 
     Nothing was written.
     """
@@ -79,17 +78,6 @@ class ChangesLost(StoreError):
 
 
 # --- rows that the domain does not know -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAccessKey:
-    """An access key; its secret is sealed under the credentials branch of the hierarchy."""
-
-    access_key_id: str
-    principal_arn: str
-    sealed_secret: bytes = field(repr=False)
-    active: bool
-    created: float
 
 
 class KeyName(NamedTuple):
@@ -154,11 +142,11 @@ class OutboxRow(NamedTuple):
 # --- reads ------------------------------------------------------------------------------------------------------------
 
 
-class Reader(Protocol):
+class Reader(IdentityReader, Protocol):
     """Reads of one consistent snapshot. Valid only inside the function it was given to.
 
-    All reads may raise StoreUnavailable. Reads of `Key`, `Material`, `Grant`, `Alias`, `Principal` and `StoredAccessKey`
-    raise StoreTampered when a row fails its MAC.
+    All reads may raise StoreUnavailable. Reads of `Key`, `Material`, `Grant` and `Alias` raise StoreTampered when a row
+    fails its MAC. What is read of identities stands in `identities`.
     """
 
     def key(self, account: str, region: str, key_id: str) -> Key | None: ...
@@ -244,15 +232,6 @@ class Reader(Protocol):
     # Account ids, ascending.
     def accounts(self) -> list[str]: ...
 
-    def principal(self, arn: str) -> Principal | None: ...
-
-    def principal_with_id(self, unique_id: str) -> Principal | None: ...
-
-    # A user and a role may have the same name, whatever their paths. By ARN.
-    def principals_named(self, account: str, name: str) -> list[Principal]: ...
-
-    def access_key(self, access_key_id: str) -> StoredAccessKey | None: ...
-
     # By number, ascending.
     def slots(self) -> list[SlotRow]: ...
 
@@ -278,7 +257,7 @@ class Reader(Protocol):
 # --- writes -----------------------------------------------------------------------------------------------------------
 
 
-class Transaction(Reader, Protocol):
+class Transaction(Reader, IdentityWriter, Protocol):
     """Reads and writes of one transaction; reads see its own writes.
 
     A put inserts the row or replaces the one with its primary key. References between rows are checked at the commit,
@@ -315,13 +294,6 @@ class Transaction(Reader, Protocol):
     def delete_alias(self, account: str, region: str, name: str) -> None: ...
 
     def put_account(self, account: str, name: str, wrapped_key: bytes, created: float) -> None: ...
-
-    # The principal with all its policies in one row under one MAC: a Deny cannot be taken out by itself.
-    def put_principal(self, principal: Principal, created: float) -> None: ...
-
-    def put_access_key(self, row: StoredAccessKey) -> None: ...
-
-    def delete_access_key(self, access_key_id: str) -> None: ...
 
     def put_slot(self, row: SlotRow) -> None: ...
 

@@ -1,22 +1,18 @@
 """The reads of `interface.Reader` over any database that runs the texts of `statements`.
 
-Guarantees: a key, material fact, grant, alias, principal or access key that is returned passed its MAC and is the one
-that was asked for (an index of a damaged file may lead to another row). Does not open, isolate or retry: the database's own file does.
+Guarantees: a key, material fact, grant or alias that is returned passed its MAC and is the one that was asked for (an
+index of a damaged file may lead to another row); `identityreader` says the same of identities. Does not open, isolate or
+retry: the database's own file does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
-import msgspec
-
-from keystead.domain.caller import Principal
 from keystead.domain.grants import Grant, likeness
 from keystead.domain.holdings import Sought
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows
 from keystead.store import statements as sql
+from keystead.store.identityreader import SqlIdentityReader
 from keystead.store.interface import (
     ChangeRow,
     ChangesLost,
@@ -25,28 +21,14 @@ from keystead.store.interface import (
     KindCount,
     OutboxRow,
     SlotRow,
-    StoredAccessKey,
     StoreTampered,
-    StoreUnusable,
 )
-from keystead.store.vault import Execute
-
-T = TypeVar("T")
 
 
-class NotText(StoreUnusable):
-    """A text column holds bytes that are not UTF-8: raised by a database's ``Execute`` in place of an error that
-    quotes them."""
-
-
-class SqlReader:
+class SqlReader(SqlIdentityReader):
     """Reads through ``execute``, valid as long as that is; `interface.Reader` says what each read means."""
 
-    __slots__ = ("_execute", "_seal")
-
-    def __init__(self, execute: Execute, seal: rows.Seal) -> None:
-        self._execute = execute
-        self._seal = seal
+    __slots__ = ()
 
     def key(self, account: str, region: str, key_id: str) -> Key | None:
         name = (account, region, key_id)
@@ -210,34 +192,6 @@ class SqlReader:
     def accounts(self) -> list[str]:
         return [account for (account,) in self._execute(sql.READ_ACCOUNTS, ())]
 
-    def principal(self, arn: str) -> Principal | None:
-        principal = self._one("principals", (arn,), rows.principal_of, sql.READ_PRINCIPAL, (arn,))
-        if principal is not None and principal.arn != arn:
-            raise StoreTampered("principals", (arn,))
-        return principal
-
-    def principal_with_id(self, unique_id: str) -> Principal | None:
-        name = (f"with id {unique_id}",)
-        principal = self._one("principals", name, rows.principal_of, sql.READ_PRINCIPAL_WITH_ID, (unique_id,))
-        if principal is not None and principal.unique_id != unique_id:
-            raise StoreTampered("principals", name)
-        return principal
-
-    def principals_named(self, account: str, name: str) -> list[Principal]:
-        found = self._all("principals", (f"of {account} named {name}",), sql.READ_PRINCIPALS_NAMED, (account, name))
-        principals = [self._value("principals", row[:1], rows.principal_of, row) for row in found]
-        for principal in principals:
-            if (principal.account, principal.name) != (account, name):
-                raise StoreTampered("principals", (principal.arn,))
-        return principals
-
-    def access_key(self, access_key_id: str) -> StoredAccessKey | None:
-        name = (access_key_id,)
-        found = self._one("access_keys", name, rows.access_key_of, sql.READ_ACCESS_KEY, name)
-        if found is not None and found.access_key_id != access_key_id:
-            raise StoreTampered("access_keys", name)
-        return found
-
     def slots(self) -> list[SlotRow]:
         return [SlotRow(*row) for row in self._execute(sql.READ_SLOTS, ())]
 
@@ -263,32 +217,3 @@ class SqlReader:
 
     def meta(self, name: str) -> bytes | None:
         return self._bytes(sql.READ_META, (name,))
-
-    # --- how a read is done -------------------------------------------------------------------------------------------
-
-    def _number(self, text: str, values: rows.Columns) -> int:
-        return int(self._execute(text, values)[0][0] or 0)
-
-    def _bytes(self, text: str, values: rows.Columns) -> bytes | None:
-        found = self._execute(text, values)
-        return bytes(found[0][0]) if found else None
-
-    def _all(self, table: str, name: Sequence[str], text: str, values: rows.Columns) -> list[rows.Columns]:
-        try:
-            return self._execute(text, values)
-        except NotText:
-            raise StoreTampered(table, name) from None
-
-    def _one(
-        self, table: str, name: Sequence[str], make: Callable[[rows.Columns], T], text: str, values: rows.Columns
-    ) -> T | None:
-        found = self._all(table, name, text, values)
-        return self._value(table, name, make, found[0]) if found else None
-
-    def _value(self, table: str, name: Sequence[str], make: Callable[[rows.Columns], T], row: rows.Columns) -> T:
-        columns = self._seal.columns(table, name, row)
-        try:
-            return make(columns)
-        except (ValueError, TypeError, msgspec.DecodeError):  # reached without row MACs only
-            pass
-        raise StoreTampered(table, name)  # out here, since the other error quotes the row and would go along as context

@@ -1,5 +1,5 @@
-"""Rows and values: how a `Key`, `Material`, `Grant`, `Alias`, `Principal` or access key becomes columns, is sealed with
-a MAC, and comes back.
+"""Rows and values: how a `Key`, `Material`, `Grant`, `Alias`, `Identity`, `Group`, `ManagedPolicy` or access key becomes
+columns, is sealed with a MAC, and comes back.
 
 Guarantees: what is written comes back equal, or is refused as tampered; the MAC input is injective (two different
 rows, also of different tables, never give the same bytes) and begins with a label of its own. Does not guarantee
@@ -19,11 +19,12 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from keystead.domain.caller import Principal, PrincipalKind
 from keystead.domain.grants import Grant, likeness
 from keystead.domain.holdings import bits, demand, describes
+from keystead.domain.identity import Group, Identity, IdentityKind, ManagedPolicy, PolicyVersion
 from keystead.domain.key import Alias, ExpirationModel, Key, KeyState, Material, MaterialState, RotationType
-from keystead.store.interface import RowMac, StoredAccessKey, StoreTampered, StoreUnusable
+from keystead.store.identities import StoredAccessKey
+from keystead.store.interface import RowMac, StoreTampered, StoreUnusable
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 _pairs: Final = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 _texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
+_versions: Final = msgspec.json.Decoder(tuple[PolicyVersion, ...]).decode
 
 
 class Seal:
@@ -221,44 +223,112 @@ def alias_of(columns: Columns) -> Alias:
     return Alias(*columns)
 
 
-def principal_columns(principal: Principal, created: float) -> Columns:
-    sessions = principal.session_policies
+def folded(name: str) -> str:
+    """What names that differ by case alone have in common."""
+    return name.lower()
+
+
+def identity_columns(identity: Identity) -> Columns:
     return (
-        principal.arn,
-        principal.account,
-        principal.kind.value,
-        principal.unique_id,
-        principal.name,
-        principal.role_arn,
-        _json(principal.tags).decode(),
-        _json(principal.policies).decode(),
-        principal.boundary,
-        None if sessions is None else _json(sessions).decode(),
-        _number(created),
+        identity.unique_id,
+        identity.arn,
+        identity.account,
+        identity.kind.value,
+        identity.path,
+        identity.name,
+        folded(identity.name),
+        _number(identity.created),
+        _json(identity.tags).decode(),
+        _json(identity.inline).decode(),
+        _json(identity.attached).decode(),
+        identity.boundary,
+        _json(identity.groups).decode(),
+        identity.trust,
+        identity.description,
+        identity.max_session,
     )
 
 
-def principal_of(columns: Columns) -> Principal:
-    arn, account, kind, unique_id, name, role_arn, tags, policies, boundary, sessions, _created = columns
-    return Principal(
-        kind=PrincipalKind(kind),
+def identity_of(columns: Columns) -> Identity:
+    unique_id, _arn, account, kind, path, name, _folded, created, tags, *others = columns
+    inline, attached, boundary, member_of, trust, description, max_session = others
+    return Identity(
+        kind=IdentityKind(kind),
         account=account,
-        arn=arn,
-        unique_id=unique_id,
+        path=path,
         name=name,
-        role_arn=role_arn,
+        unique_id=unique_id,
+        created=created,
         tags=_pairs(tags),
-        policies=_pairs(policies),
+        inline=_pairs(inline),
+        attached=_texts(attached),
         boundary=boundary,
-        session_policies=None if sessions is None else _texts(sessions),
+        groups=_texts(member_of),
+        trust=trust,
+        description=description,
+        max_session=max_session,
+    )
+
+
+def group_columns(group: Group) -> Columns:
+    return (
+        group.unique_id,
+        group.account,
+        group.path,
+        group.name,
+        folded(group.name),
+        _number(group.created),
+        _json(group.inline).decode(),
+        _json(group.attached).decode(),
+    )
+
+
+def group_of(columns: Columns) -> Group:
+    unique_id, account, path, name, _folded, created, inline, attached = columns
+    return Group(account, path, name, unique_id, created, _pairs(inline), _texts(attached))
+
+
+def managed_policy_columns(policy: ManagedPolicy) -> Columns:
+    return (
+        policy.arn,
+        policy.account,
+        policy.path,
+        policy.name,
+        folded(policy.name),
+        policy.unique_id,
+        _number(policy.created),
+        _number(policy.updated),
+        policy.description,
+        policy.default,
+        policy.newest,
+        _json([(number, text, _number(created)) for number, text, created in policy.versions]).decode(),
+        _json(policy.tags).decode(),
+    )
+
+
+def managed_policy_of(columns: Columns) -> ManagedPolicy:
+    _arn, account, path, name, _folded, unique_id, created, updated, *others = columns
+    description, default, newest, versions, tags = others
+    return ManagedPolicy(
+        account=account,
+        path=path,
+        name=name,
+        unique_id=unique_id,
+        created=created,
+        updated=updated,
+        description=description,
+        default=default,
+        newest=newest,
+        versions=_versions(versions),
+        tags=_pairs(tags),
     )
 
 
 def access_key_columns(row: StoredAccessKey) -> Columns:
     """The columns that the MAC covers: the sealed secret itself, not the slot where it lies."""
-    return (row.access_key_id, row.principal_arn, row.sealed_secret, int(row.active), _number(row.created))
+    return (row.access_key_id, row.identity_id, row.sealed_secret, int(row.active), _number(row.created))
 
 
 def access_key_of(columns: Columns) -> StoredAccessKey:
-    access_key_id, principal_arn, sealed_secret, active, created = columns
-    return StoredAccessKey(access_key_id, principal_arn, sealed_secret, active != 0, created)
+    access_key_id, identity_id, sealed_secret, active, created = columns
+    return StoredAccessKey(access_key_id, identity_id, sealed_secret, active != 0, created)

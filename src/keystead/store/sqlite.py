@@ -33,7 +33,8 @@ from keystead.store.interface import (
     StoreUnusable,
     Transaction,
 )
-from keystead.store.reader import NotText, SqlReader
+from keystead.store.reader import SqlReader
+from keystead.store.reads import NotText
 from keystead.store.transaction import SqlTransaction
 from keystead.store.vault import Execute
 

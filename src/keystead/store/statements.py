@@ -73,18 +73,39 @@ GRANT: Final = (
     "describes",
 )
 ALIAS: Final = ("account", "region", "name", "key_id", "created", "updated")
-PRINCIPAL: Final = (
+IDENTITY: Final = (
+    "unique_id",
     "arn",
     "account",
     "kind",
-    "unique_id",
+    "path",
     "name",
-    "role_arn",
-    "tags",
-    "policies",
-    "boundary",
-    "session_policies",
+    "folded",
     "created",
+    "tags",
+    "inline",
+    "attached",
+    "boundary",
+    "member_of",
+    "trust",
+    "description",
+    "max_session",
+)
+GROUP: Final = ("unique_id", "account", "path", "name", "folded", "created", "inline", "attached")
+MANAGED_POLICY: Final = (
+    "arn",
+    "account",
+    "path",
+    "name",
+    "folded",
+    "unique_id",
+    "created",
+    "updated",
+    "description",
+    "default_version",
+    "newest_version",
+    "versions",
+    "tags",
 )
 
 
@@ -100,9 +121,17 @@ def _put(table: str, columns: Sequence[str], primary: int) -> str:
 
 _KEYS: Final = f"SELECT {', '.join(KEY)}, mac FROM keys "
 _ALIASES: Final = f"SELECT {', '.join(ALIAS)}, mac FROM aliases "
-_PRINCIPALS: Final = f"SELECT {', '.join(PRINCIPAL)}, mac FROM principals "
+_IDENTITIES: Final = f"SELECT {', '.join(IDENTITY)}, mac FROM identities "
+_GROUPS: Final = f"SELECT {', '.join(GROUP)}, mac FROM user_groups "
+_MANAGED_POLICIES: Final = f"SELECT {', '.join(MANAGED_POLICY)}, mac FROM managed_policies "
+_ACCESS_KEYS: Final = (
+    "SELECT access_key_id, identity_id, sealed.data, active, created, mac FROM access_keys "
+    "JOIN sealed ON sealed.slot = access_keys.slot "
+)
 _GRANTS: Final = f"SELECT {', '.join(GRANT)}, mac FROM grants "
 _OF_KEY: Final = "WHERE account = ? AND region = ? AND key_id = ?"
+# Of two parameters, the number of characters and the prefix: LIKE would read wildcards into it.
+_IN_PATH: Final = "substr(path, 1, ?) = ? AND name > ? ORDER BY name LIMIT ?"
 
 # --- reads ------------------------------------------------------------------------------------------------------------
 
@@ -164,13 +193,30 @@ READ_ACCOUNT_KEY: Final = (
     "SELECT sealed.data FROM accounts JOIN sealed ON sealed.slot = accounts.slot WHERE account = ?"
 )
 READ_ACCOUNTS: Final = "SELECT account FROM accounts ORDER BY account"
-READ_PRINCIPAL: Final = f"{_PRINCIPALS}WHERE arn = ?"
-READ_PRINCIPAL_WITH_ID: Final = f"{_PRINCIPALS}WHERE unique_id = ? ORDER BY arn"
-READ_PRINCIPALS_NAMED: Final = f"{_PRINCIPALS}WHERE account = ? AND name = ? ORDER BY arn"
-READ_ACCESS_KEY: Final = (
-    "SELECT access_key_id, principal_arn, sealed.data, active, created, mac FROM access_keys "
-    "JOIN sealed ON sealed.slot = access_keys.slot WHERE access_key_id = ?"
+READ_IDENTITY: Final = f"{_IDENTITIES}WHERE arn = ?"
+READ_IDENTITY_WITH_ID: Final = f"{_IDENTITIES}WHERE unique_id = ?"
+READ_IDENTITY_NAMED: Final = f"{_IDENTITIES}WHERE account = ? AND kind = ? AND folded = ?"
+READ_IDENTITIES: Final = f"{_IDENTITIES}WHERE account = ? AND kind = ? AND {_IN_PATH}"
+COUNT_IDENTITIES: Final = "SELECT COUNT(*) FROM identities WHERE account = ? AND kind = ?"
+READ_GROUP_WITH_ID: Final = f"{_GROUPS}WHERE unique_id = ?"
+READ_GROUP_NAMED: Final = f"{_GROUPS}WHERE account = ? AND folded = ?"
+READ_GROUPS: Final = f"{_GROUPS}WHERE account = ? AND {_IN_PATH}"
+COUNT_GROUPS: Final = "SELECT COUNT(*) FROM user_groups WHERE account = ?"
+READ_MEMBERS: Final = (
+    "SELECT member FROM group_members WHERE account = ? AND name = ? AND member > ? ORDER BY member LIMIT ?"
 )
+READ_MANAGED_POLICY: Final = f"{_MANAGED_POLICIES}WHERE arn = ?"
+READ_MANAGED_POLICY_NAMED: Final = f"{_MANAGED_POLICIES}WHERE account = ? AND folded = ?"
+READ_MANAGED_POLICIES: Final = f"{_MANAGED_POLICIES}WHERE account = ? AND {_IN_PATH}"
+COUNT_MANAGED_POLICIES: Final = "SELECT COUNT(*) FROM managed_policies WHERE account = ?"
+READ_ATTACHED_TO: Final = (
+    "SELECT kind, name, as_boundary FROM attachments WHERE account = ? AND policy_arn = ? "
+    "AND (kind, name, as_boundary) > (?, ?, ?) ORDER BY kind, name, as_boundary LIMIT ?"
+)
+COUNT_ATTACHMENTS: Final = "SELECT COUNT(*) FROM attachments WHERE account = ? AND policy_arn = ? AND as_boundary = ?"
+READ_ACCESS_KEY: Final = f"{_ACCESS_KEYS}WHERE access_key_id = ?"
+READ_ACCESS_KEYS: Final = f"{_ACCESS_KEYS}WHERE identity_id = ? ORDER BY created, access_key_id"
+READ_ACCESS_KEY_USE: Final = "SELECT access_key_id, at, service, region FROM access_key_uses WHERE access_key_id = ?"
 
 READ_SLOTS: Final = (
     "SELECT number, kind, parameters, sealed.data FROM slots JOIN sealed ON sealed.slot = slots.slot ORDER BY number"
@@ -193,7 +239,21 @@ DELETE_KEY: Final = f"DELETE FROM keys {_OF_KEY}"
 PUT_ALIAS: Final = _put("aliases", (*ALIAS, "mac"), 3)
 DELETE_ALIAS: Final = "DELETE FROM aliases WHERE account = ? AND region = ? AND name = ?"
 DELETE_ALIASES_OF_KEY: Final = f"DELETE FROM aliases {_OF_KEY}"
-PUT_PRINCIPAL: Final = _put("principals", (*PRINCIPAL, "mac"), 1)
+PUT_IDENTITY: Final = _put("identities", (*IDENTITY, "mac"), 1)
+DELETE_IDENTITY: Final = "DELETE FROM identities WHERE unique_id = ?"
+PUT_GROUP: Final = _put("user_groups", (*GROUP, "mac"), 1)
+DELETE_GROUP: Final = "DELETE FROM user_groups WHERE unique_id = ?"
+PUT_MANAGED_POLICY: Final = _put("managed_policies", (*MANAGED_POLICY, "mac"), 1)
+DELETE_MANAGED_POLICY: Final = "DELETE FROM managed_policies WHERE arn = ?"
+ADD_MEMBER: Final = "INSERT INTO group_members (account, name, member) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+DELETE_MEMBER: Final = "DELETE FROM group_members WHERE account = ? AND name = ? AND member = ?"
+ADD_ATTACHMENT: Final = (
+    "INSERT INTO attachments (account, policy_arn, kind, name, as_boundary, of_account) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING"
+)
+DELETE_ATTACHMENT: Final = (
+    "DELETE FROM attachments WHERE account = ? AND policy_arn = ? AND kind = ? AND name = ? AND as_boundary = ?"
+)
 
 PUT_WRAP_KEY: Final = _put("wrap_keys", ("account", "region", "key_id", "slot"), 3)
 DELETE_WRAP_KEY: Final = f"DELETE FROM wrap_keys {_OF_KEY}"
@@ -229,8 +289,15 @@ PUT_LAST_USE: Final = (
 )
 DELETE_LAST_USE: Final = f"DELETE FROM last_uses {_OF_KEY}"
 PUT_ACCOUNT: Final = _put("accounts", ("account", "name", "slot", "created"), 1)
-PUT_ACCESS_KEY: Final = _put("access_keys", ("access_key_id", "principal_arn", "slot", "active", "created", "mac"), 1)
+PUT_ACCESS_KEY: Final = _put("access_keys", ("access_key_id", "identity_id", "slot", "active", "created", "mac"), 1)
 DELETE_ACCESS_KEY: Final = "DELETE FROM access_keys WHERE access_key_id = ?"
+PUT_ACCESS_KEY_USE: Final = (
+    "INSERT INTO access_key_uses (access_key_id, at, service, region) "
+    "SELECT access_keys.access_key_id, ?, ?, ? FROM access_keys WHERE access_keys.access_key_id = ? "
+    "ON CONFLICT (access_key_id) DO UPDATE SET at = excluded.at, service = excluded.service, region = excluded.region "
+    "WHERE excluded.at >= access_key_uses.at"
+)
+DELETE_ACCESS_KEY_USE: Final = "DELETE FROM access_key_uses WHERE access_key_id = ?"
 PUT_SLOT: Final = _put("slots", ("number", "kind", "parameters", "slot"), 1)
 DELETE_SLOT: Final = "DELETE FROM slots WHERE number = ?"
 PUT_DOMAIN_KEY: Final = _put("domain_keys", ("version", "slot", "created", "retired"), 1)

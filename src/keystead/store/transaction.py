@@ -7,15 +7,20 @@ replacement or a deletion leaves no copy. Does not begin or commit: the database
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from keystead.domain.caller import Principal
+from keystead.domain.arn import policy_arn
 from keystead.domain.grants import Grant
 from keystead.domain.holdings import shape
+from keystead.domain.identity import AWS, Group, Identity, ManagedPolicy
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows, vault
 from keystead.store import statements as sql
-from keystead.store.interface import DomainKeyRow, SlotRow, StoredAccessKey
+from keystead.store.identities import AccessKeyUse, Holder, StoredAccessKey
+from keystead.store.interface import DomainKeyRow, SlotRow
 from keystead.store.reader import SqlReader
+
+_OF_AWS: Final = policy_arn(AWS, "/", "")
 
 
 class SqlTransaction(SqlReader):
@@ -98,18 +103,61 @@ class SqlTransaction(SqlReader):
         slot = self._place(sql.SLOT_OF_ACCOUNT, (account,), wrapped_key)
         self._execute(sql.PUT_ACCOUNT, (account, name, slot, float(created)))
 
-    def put_principal(self, principal: Principal, created: float) -> None:
-        self._put("principals", sql.PUT_PRINCIPAL, rows.principal_columns(principal, created))
+    def put_identity(self, identity: Identity) -> None:
+        before = self.identity_with_id(identity.unique_id)
+        self._put("identities", sql.PUT_IDENTITY, rows.identity_columns(identity))
+        self._index(identity.account, before, identity)
+
+    def delete_identity(self, unique_id: str) -> None:
+        before = self.identity_with_id(unique_id)
+        if before is not None:
+            self._execute(sql.DELETE_IDENTITY, (unique_id,))
+            self._index(before.account, before, None)
+
+    def put_group(self, group: Group) -> None:
+        before = self.group_with_id(group.unique_id)
+        self._put("user_groups", sql.PUT_GROUP, rows.group_columns(group))
+        self._index(group.account, before, group)
+
+    def delete_group(self, unique_id: str) -> None:
+        before = self.group_with_id(unique_id)
+        if before is not None:
+            self._execute(sql.DELETE_GROUP, (unique_id,))
+            self._index(before.account, before, None)
+
+    def put_managed_policy(self, policy: ManagedPolicy) -> None:
+        self._put("managed_policies", sql.PUT_MANAGED_POLICY, rows.managed_policy_columns(policy))
+
+    def delete_managed_policy(self, arn: str) -> None:
+        self._execute(sql.DELETE_MANAGED_POLICY, (arn,))
+
+    def _index(self, account: str, before: Identity | Group | None, after: Identity | Group | None) -> None:
+        """Note who is in which group and what is attached to whom, as far as it is not what it was."""
+        were, are = _memberships(before), _memberships(after)
+        for group, member in were - are:
+            self._execute(sql.DELETE_MEMBER, (account, group, member))
+        for group, member in are - were:
+            self._execute(sql.ADD_MEMBER, (account, group, member))
+        had, has = _attachments(before), _attachments(after)
+        for policy, (kind, name, as_boundary) in had - has:
+            self._execute(sql.DELETE_ATTACHMENT, (account, policy, kind, name, int(as_boundary)))
+        for policy, (kind, name, as_boundary) in has - had:
+            of_account = None if policy.startswith(_OF_AWS) else policy
+            self._execute(sql.ADD_ATTACHMENT, (account, policy, kind, name, int(as_boundary), of_account))
 
     def put_access_key(self, row: StoredAccessKey) -> None:
         columns = rows.access_key_columns(row)
         mac = self._seal.mac("access_keys", columns)
         slot = self._place(sql.SLOT_OF_ACCESS_KEY, (row.access_key_id,), row.sealed_secret)
-        access_key_id, principal_arn, _secret, active, created = columns
-        self._execute(sql.PUT_ACCESS_KEY, (access_key_id, principal_arn, slot, active, created, mac))
+        access_key_id, identity_id, _secret, active, created = columns
+        self._execute(sql.PUT_ACCESS_KEY, (access_key_id, identity_id, slot, active, created, mac))
 
     def delete_access_key(self, access_key_id: str) -> None:
+        self._execute(sql.DELETE_ACCESS_KEY_USE, (access_key_id,))
         self._remove(sql.SLOT_OF_ACCESS_KEY, sql.DELETE_ACCESS_KEY, (access_key_id,))
+
+    def put_access_key_use(self, use: AccessKeyUse) -> None:
+        self._execute(sql.PUT_ACCESS_KEY_USE, (float(use.at), use.service, use.region, use.access_key_id))
 
     def put_slot(self, row: SlotRow) -> None:
         slot = self._place(sql.SLOT_OF_SLOT, (row.number,), row.wrapped)
@@ -154,3 +202,19 @@ class SqlTransaction(SqlReader):
         self._execute(delete, name)
         for (slot,) in slots:
             vault.wipe(self._execute, slot)
+
+
+def _memberships(who: Identity | Group | None) -> set[tuple[str, str]]:
+    """Group and member."""
+    return {(group, who.name) for group in who.groups} if isinstance(who, Identity) else set()
+
+
+def _attachments(who: Identity | Group | None) -> set[tuple[str, Holder]]:
+    """Policy and whom it is attached to."""
+    if who is None:
+        return set()
+    kind = who.kind.value if isinstance(who, Identity) else "Group"
+    found = {(policy, Holder(kind, who.name)) for policy in who.attached}
+    if isinstance(who, Identity) and who.boundary is not None:
+        found.add((who.boundary, Holder(kind, who.name, as_boundary=True)))
+    return found

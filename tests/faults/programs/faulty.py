@@ -99,7 +99,7 @@ def late_epoch(value: str) -> None:
 
 def stale_snapshot(value: str) -> None:
     """A worker looks at the epoch at most once in so many seconds."""
-    from keystead.services.facts import Snapshot
+    from keystead.services.snapshot import Snapshot
 
     looked = [0.0]
 

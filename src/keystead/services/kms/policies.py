@@ -44,7 +44,7 @@ def check_policy(call: Call[Any], text: str, key_arn: str, *, bypass: bool) -> N
 def _all_exist(reader: Reader, identities: frozenset[str]) -> bool:
     """Whether every user and role that a policy names by ARN is one of ours. A unique id is what is left of a
     principal that was deleted: it matches nobody, and a policy that shows one can be put back as it is."""
-    return all(reader.principal(name) is not None for name in identities if name.startswith("arn:"))
+    return all(reader.identity(name) is not None for name in identities if name.startswith("arn:"))
 
 
 @operation("GetKeyPolicy", keys=KeyTypes.ANY, logged={"key_id": None, "policy_name": DEFAULT})

@@ -20,7 +20,7 @@ from importlib import resources
 from string import Template
 from typing import Final, NamedTuple
 
-FIRST: Final = 2
+FIRST: Final = 3
 
 NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 

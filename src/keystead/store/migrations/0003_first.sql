@@ -1,5 +1,5 @@
--- The first schema: accounts, keys with their material, aliases and grants, principals, access keys, the key hierarchy, the change log and
--- the outbox.
+-- The first schema: accounts, keys with their material, aliases and grants, identities with their policies, access keys, the key hierarchy,
+-- the change log and the outbox.
 -- Words with a dollar sign are the database's own spelling of a type or option (each database's file has the table).
 -- "mac" is the row's MAC (store/rows.py). References are deferred: a transaction may write its rows in any order.
 
@@ -202,34 +202,105 @@ CREATE TABLE last_uses (
   FOREIGN KEY (account, region, key_id) REFERENCES keys (account, region, key_id) DEFERRABLE INITIALLY DEFERRED
 ) $strict;
 
-CREATE TABLE principals (
-  arn TEXT NOT NULL PRIMARY KEY,
+-- Root users, users and roles. "folded" is the name in small letters: names are unique irrespective of case.
+CREATE TABLE identities (
+  unique_id TEXT NOT NULL PRIMARY KEY,
+  arn TEXT NOT NULL UNIQUE,
   account TEXT NOT NULL REFERENCES accounts (account) DEFERRABLE INITIALLY DEFERRED,
   kind TEXT NOT NULL,
-  unique_id TEXT NOT NULL,
-  name TEXT,
-  role_arn TEXT,
-  tags TEXT NOT NULL,
-  policies TEXT NOT NULL,
-  boundary TEXT,
-  session_policies TEXT,
+  path TEXT NOT NULL,
+  name TEXT NOT NULL,
+  folded TEXT NOT NULL,
   created $seconds NOT NULL,
-  mac $bytes NOT NULL
+  tags TEXT NOT NULL,
+  inline TEXT NOT NULL,
+  attached TEXT NOT NULL,
+  boundary TEXT,
+  member_of TEXT NOT NULL,
+  trust TEXT,
+  description TEXT,
+  max_session $integer NOT NULL,
+  mac $bytes NOT NULL,
+  UNIQUE (account, kind, folded)
 ) $strict;
 
-CREATE INDEX principals_by_unique_id ON principals (unique_id);
-CREATE INDEX principals_by_name ON principals (account, name);
+CREATE INDEX identities_by_name ON identities (account, kind, name);
+
+CREATE TABLE user_groups (
+  unique_id TEXT NOT NULL PRIMARY KEY,
+  account TEXT NOT NULL REFERENCES accounts (account) DEFERRABLE INITIALLY DEFERRED,
+  path TEXT NOT NULL,
+  name TEXT NOT NULL,
+  folded TEXT NOT NULL,
+  created $seconds NOT NULL,
+  inline TEXT NOT NULL,
+  attached TEXT NOT NULL,
+  mac $bytes NOT NULL,
+  UNIQUE (account, folded),
+  UNIQUE (account, name)
+) $strict;
+
+CREATE TABLE managed_policies (
+  arn TEXT NOT NULL PRIMARY KEY,
+  account TEXT NOT NULL REFERENCES accounts (account) DEFERRABLE INITIALLY DEFERRED,
+  path TEXT NOT NULL,
+  name TEXT NOT NULL,
+  folded TEXT NOT NULL,
+  unique_id TEXT NOT NULL UNIQUE,
+  created $seconds NOT NULL,
+  updated $seconds NOT NULL,
+  description TEXT NOT NULL,
+  default_version $integer NOT NULL,
+  newest_version $integer NOT NULL,
+  versions TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  mac $bytes NOT NULL,
+  UNIQUE (account, folded)
+) $strict;
+
+CREATE INDEX managed_policies_by_name ON managed_policies (account, name);
+
+-- Who is in a group, and whom a managed policy is attached to: what stands in the rows above, the other way round. They say where to look,
+-- and what is found is authenticated: they have no MAC. "of_account" is the ARN again where the policy is one of an account; those of AWS
+-- are no rows.
+CREATE TABLE group_members (
+  account TEXT NOT NULL,
+  name TEXT NOT NULL,
+  member TEXT NOT NULL,
+  PRIMARY KEY (account, name, member),
+  FOREIGN KEY (account, name) REFERENCES user_groups (account, name) DEFERRABLE INITIALLY DEFERRED
+) $strict;
+
+CREATE TABLE attachments (
+  account TEXT NOT NULL,
+  policy_arn TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  as_boundary $integer NOT NULL,
+  of_account TEXT REFERENCES managed_policies (arn) DEFERRABLE INITIALLY DEFERRED,
+  PRIMARY KEY (account, policy_arn, kind, name, as_boundary)
+) $strict;
+
+CREATE INDEX attachments_of_account ON attachments (of_account) WHERE of_account IS NOT NULL;
 
 CREATE TABLE access_keys (
   access_key_id TEXT NOT NULL PRIMARY KEY,
-  principal_arn TEXT NOT NULL REFERENCES principals (arn) DEFERRABLE INITIALLY DEFERRED,
+  identity_id TEXT NOT NULL REFERENCES identities (unique_id) DEFERRABLE INITIALLY DEFERRED,
   slot $integer NOT NULL UNIQUE REFERENCES sealed (slot) DEFERRABLE INITIALLY DEFERRED,
   active $integer NOT NULL,
   created $seconds NOT NULL,
   mac $bytes NOT NULL
 ) $strict;
 
-CREATE INDEX access_keys_by_principal ON access_keys (principal_arn);
+CREATE INDEX access_keys_by_identity ON access_keys (identity_id);
+
+-- Decides nothing, so it has no MAC.
+CREATE TABLE access_key_uses (
+  access_key_id TEXT NOT NULL PRIMARY KEY REFERENCES access_keys (access_key_id) DEFERRABLE INITIALLY DEFERRED,
+  at $seconds NOT NULL,
+  service TEXT NOT NULL,
+  region TEXT NOT NULL
+) $strict;
 
 CREATE TABLE changes (
   seq $sequence,
