@@ -107,12 +107,12 @@ async def measure(operation: str, rounds: int) -> dict[str, float]:
     """CPU µs per call of each part of ``operation``, and of the whole."""
     from keystead.http.reader import Reader
     from keystead.services import dispatch as path
-    from keystead.services.kms.operations import KMS
 
     with tempfile.TemporaryDirectory(prefix="keystead-budget-") as home:
         bench = Bench(Path(home))
         entrance, connections = bench.entrance, bench.connections
-        dispatch, codec = entrance._dispatch, entrance._codec.operations[operation]
+        _, row, codec, behind = entrance._targets[f"TrentService.{operation}".encode()]
+        dispatch = behind.perform.__self__
 
         async def call(name: str, body: dict[str, Any]) -> dict[str, Any]:
             return dict(msgspec.json.decode(await bench.answer(requests.signed(HOST, bench.keys, name, body))))
@@ -188,10 +188,9 @@ async def measure(operation: str, rounds: int) -> dict[str, float]:
 
         found["parse"] = best(parse, rounds)
         now = time.time()
-        found["signature"] = best(lambda: len([entrance._verify(request, now=now) for request in parsed]), rounds)
-        caller = entrance._verify(parsed[0], now=now)
+        found["signature"] = best(lambda: len([behind.verify(request, now=now) for request in parsed]), rounds)
+        caller = behind.verify(parsed[0], now=now)
         found["decode"] = best(lambda: len([codec.decode(request.body) for request in parsed]), rounds)
-        row = KMS.rows[operation]
         wire = path.Wire("0" * 36, "127.0.0.1", requests.AGENT, "127.0.0.1:4600")
         arrivals = [
             path.Arrival(operation, row, codec, caller, request.body, now, wire, lambda *_: None) for request in parsed

@@ -3,15 +3,25 @@ with their reason. Whatever a test provokes is held against it."""
 
 from __future__ import annotations
 
+from keystead import errors
 from keystead.domain.key import KeyState
 from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import refusal
+from keystead.errors import Refusal
 from keystead.model.shapes import Service
+from keystead.services.iam.operations import IAM
+from keystead.services.kms.operations import KMS
+from keystead.services.sts.operations import STS
 from keystead.services.table import Row
 
-MODEL = Service.load("kms")
+#: Every service, by its short name, and all that it offers.
+SERVICES = {service.name: service for service in (KMS, IAM, STS)}
+ROWS = {f"{name}:{row.name}": row for name, service in SERVICES.items() for row in service.rows.values()}
+MODELS = {name: Service.load(name) for name in SERVICES}
+MODEL = MODELS["kms"]
 
-#: Codes that every operation may answer with: AWS's front door, and what stands between any call and its answer.
+#: Codes that every operation may answer with: AWS's front door, and what stands between any call and its answer. The
+#: query services have other words for the same.
 COMMON = {
     "AccessDeniedException": "permission, of whatever is asked",
     "ValidationException": "a constraint of the model, or of the service beyond it",
@@ -30,7 +40,13 @@ COMMON = {
 ALWAYS = {"not_offered": "what this version does not offer is refused by name, with a code that AWS's clients know"}
 
 #: The codes of those, as an answer shows them: it does not show which of two reasons it has.
-OURS = {"UnsupportedOperationException"}
+OURS = {"UnsupportedOperationException", "UnsupportedOperation"}
+
+
+def of_query(code: str) -> str:
+    """What a query service calls a code of the JSON services."""
+    return errors.in_query_services(Refusal(code)).code
+
 
 #: Codes beyond the model, by operation.
 BEYOND = {
@@ -52,8 +68,15 @@ UNREACHED = {
 }
 
 
-def may_answer(operation: str, code: str) -> bool:
-    return code in COMMON or code in MODEL.operations[operation].errors or (operation, code) in BEYOND
+def may_answer(operation: str, code: str, service: str = "kms") -> bool:
+    """Whether an operation of a service may answer with a code, which is in that service's words."""
+    common = COMMON.keys() if service == "kms" else {of_query(one) for one in COMMON} | {"InvalidAction"}
+    return code in common or code in MODELS[service].operations[operation].errors or (operation, code) in BEYOND
+
+
+def may_come_to(row: Row, code: str) -> bool:
+    """Whether an operation may refuse with a code, which is in the words in which all refusals are made."""
+    return may_answer(row.name, code if row.service == "kms" else of_query(code), row.service)
 
 
 def of_states(row: Row) -> set[str]:

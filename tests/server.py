@@ -99,7 +99,7 @@ class Server:
         section = profiles["profile keystead"]
         return section["aws_access_key_id"], section["aws_secret_access_key"]
 
-    def client(self, region: str = REGION, **options: Any) -> Any:
+    def client(self, region: str = REGION, service: str = "kms", **options: Any) -> Any:
         access_key_id, secret = self.keys()
         session = boto3.session.Session(
             aws_access_key_id=options.pop("access_key_id", access_key_id),
@@ -114,7 +114,7 @@ class Server:
             **options.pop("settings", {}),
         }
         return session.client(
-            "kms", endpoint_url=options.pop("endpoint", self.endpoint), config=ClientConfig(**settings), **options
+            service, endpoint_url=options.pop("endpoint", self.endpoint), config=ClientConfig(**settings), **options
         )
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 20) -> int:

@@ -39,18 +39,21 @@ from keystead.config import Config
 from keystead.crypto.rootkey.custodian import Custodian
 from keystead.crypto.rootkey.slots import RootKeyClosed
 from keystead.http.connections import Connections
-from keystead.http.entrance import Entrance, Scope
+from keystead.http.entrance import Entrance, Room, Scope
 from keystead.http.listening import CannotListen, Listening, listen
 from keystead.http.tls import Certificate, TlsError
-from keystead.model.awsjson import Codec
+from keystead.model import awsjson, query
 from keystead.process import allow_many_connections
 from keystead.services import anchoring, commit, founding
 from keystead.services.dispatch import Dispatch
 from keystead.services.epochs import Epochs
+from keystead.services.iam.operations import IAM
 from keystead.services.identifiers import RequestIds
 from keystead.services.kms.operations import KMS
 from keystead.services.kms.sweep import Sweep
 from keystead.services.snapshot import Snapshot
+from keystead.services.sts.operations import STS
+from keystead.services.table import Service
 from keystead.services.work import Workshop
 from keystead.store import files
 from keystead.store.interface import StoreError
@@ -190,14 +193,20 @@ class Worker:
         # What the worker before in this place committed and did not publish; the supervisor may have failed to.
         self._committer.published(snapshot.epoch)
         self._workshop = Workshop(loop)
-        dispatch = Dispatch(
-            KMS, snapshot, self._committer, self._journal, self._workshop, hierarchy, random, new_id, report
-        )
+
+        def room(service: Service, codec: awsjson.Codec | query.Codec) -> Room:
+            dispatch = Dispatch(
+                service, snapshot, self._committer, self._journal, self._workshop, hierarchy, random, new_id, report
+            )
+            return Room(service, codec, dispatch)
+
         self._sweep = Sweep(KMS, self._store, self._committer, hierarchy, random, new_id, clock, report)
         entrance = Entrance(
-            KMS,
-            Codec("kms"),
-            dispatch,
+            (
+                room(KMS, awsjson.Codec("kms")),
+                room(IAM, query.Codec("iam")),
+                room(STS, query.Codec("sts")),
+            ),
             snapshot,
             Scope(frozenset(config.regions), config.default_region, config.skew),
             clock,

@@ -1,7 +1,7 @@
 """Refusals that nobody waits for, counted: so many from here, of this kind, in this time.
 
 Guarantees: one record for each row and interval, written to the journal without anybody waiting. Proved callers: a
-row for each (principal, source, code, operation) and second, at most ``capacity`` of them. Nobody in particular: a row
+row for each (principal, source, code, service, operation) and second, at most ``capacity`` of them. Nobody in particular: a row
 for each (source, code) and ten seconds, at most ``unproved_capacity`` and one more that says "other", so that a flood
 without a credential costs a worker a few hundred bytes of journal a second, whatever its rate and however many
 addresses it has. All is counted. Counts that the journal refused come with the next flush. No timer runs while nothing
@@ -32,6 +32,7 @@ class Journal(Protocol):
 
 
 class _Row(NamedTuple):
+    event_source: str
     source: str
     error_code: str
     event_name: str
@@ -101,7 +102,8 @@ class _Rows:
 class Counted:
     """See the module. All methods are for the loop's thread.
 
-    ``account`` and ``region`` stand in records of refusals that belong to no account; ``new_id`` makes an eventID;
+    ``event_source``, ``account`` and ``region`` stand in records of refusals that belong to no service or account;
+    ``new_id`` makes an eventID;
     ``interval`` and ``unproved_interval`` are the times in seconds that one record covers.
     """
 
@@ -138,6 +140,7 @@ class Counted:
         source: str,
         error_code: str,
         event_name: str,
+        event_source: str | None = None,
         region: str | None = None,
         account: str | None = None,
         who: msgspec.Raw | None = None,
@@ -148,6 +151,7 @@ class Counted:
         now = self._clock()
         name = event_name[:_LONGEST]
         row = _Row(
+            event_source or self._event_source,
             source[:_LONGEST],
             error_code[:_LONGEST],
             "" if who is None else name,
@@ -160,10 +164,10 @@ class Counted:
 
     def _other(self, _row: _Row) -> _Row:
         """One row for all codes: whoever sends anything can choose among many."""
-        return _Row(OTHER, OTHER, OTHER, self._region, self._account, None)
+        return _Row(self._event_source, OTHER, OTHER, OTHER, self._region, self._account, None)
 
     def _other_of_code(self, row: _Row) -> _Row:
-        return _Row(OTHER, row.error_code, OTHER, self._region, self._account, None)
+        return _Row(row.event_source, OTHER, row.error_code, OTHER, self._region, self._account, None)
 
     def flush(self) -> None:
         """Hand everything counted to the journal now."""
@@ -173,7 +177,7 @@ class Counted:
     def _write(self, rows: _Rows) -> None:
         for row, tally in rows.take().items():
             line = record.counted(
-                event_source=self._event_source,
+                event_source=row.event_source,
                 event_name=tally.event_name,
                 region=row.region,
                 account=row.account,

@@ -43,7 +43,7 @@ from keystead.domain.caller import Caller, PrincipalKind
 INTERNAL: Final = "AWS Internal"
 
 _DENIED: Final = "AccessDenied"
-_WITHOUT_PARAMETERS: Final = frozenset({_DENIED, "ThrottlingException"})
+_WITHOUT_PARAMETERS: Final = frozenset({_DENIED, "Throttling", "ThrottlingException"})
 
 
 def event(

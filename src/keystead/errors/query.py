@@ -43,6 +43,5 @@ def missing_action() -> Refusal:
 
 
 def invalid_action(action: str, version: str | None) -> Refusal:
-    return Refusal(
-        "InvalidAction", f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}"
-    )
+    named = "NO_VERSION_SPECIFIED" if version is None else version
+    return Refusal("InvalidAction", f"Could not find operation {action} for version {named}")

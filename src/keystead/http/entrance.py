@@ -1,26 +1,36 @@
-"""The door of the AWS API: which request is which operation, who signed it, and what the answer looks like on the wire.
+"""The door of the AWS API: which request is which operation of which service, who signed it, and what the answer looks
+like on the wire.
 
-Order of checks (errors.md §2): method and target, then the signature, then the body. A body is never parsed for
-somebody who has not proved who he is. `GET /healthz` says that the process answers, `GET /readyz` that it can serve;
-neither needs a signature.
+A request with an X-Amz-Target is one of the JSON services (KMS); a form in the body or in the query is one of the query
+services (IAM, STS), told by its Version and Action. No other header than X-Amz-Target, which is signed whenever it is
+there, chooses between the two.
 
-Guarantees: what was verified is what is executed (the same `Request` object), every answer carries its request id,
-refusals that come before a proven signature are counted in the audit journal and do not wait for it."""
+Order of checks (errors.md §2): method and operation, then the signature, which must be for the service of the
+operation, then the rest of the body. For somebody who has not proved who he is no more of a form is looked at than its
+Version and Action. `GET /healthz` says that the process answers, `GET /readyz` that it can serve; neither needs a
+signature.
+
+Guarantees: what was verified is what is executed (the same bytes of the same `Request` object), every answer carries
+its request id and speaks the protocol of its request, refusals that come before a proven signature are counted in the
+audit journal and do not wait for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from keystead import errors
-from keystead.http import sigv4
+from keystead.domain.caller import Caller
+from keystead.http import forms, sigv4
 from keystead.http.message import Request
-from keystead.model.awsjson import Codec, render_refusal
+from keystead.model import awsjson, query
 from keystead.services.dispatch import Arrival, Dispatch
 from keystead.services.snapshot import Snapshot
-from keystead.services.table import Service
+from keystead.services.table import Row, Service
 from keystead.services.wire import Wire
 
 
@@ -33,13 +43,14 @@ class Answerer(Protocol):
 class Counted(Protocol):
     """Where refusals without a proven caller are counted."""
 
-    def count(self, *, source: str, error_code: str, event_name: str) -> None: ...
+    def count(
+        self, *, source: str, error_code: str, event_name: str, event_source: str | None, region: str | None
+    ) -> None: ...
 
 
-_COMMON: Final = (
-    b"Content-Type: application/x-amz-json-1.1\r\nCache-Control: no-cache, no-store, must-revalidate, private\r\n"
-    b"Expires: 0\r\nPragma: no-cache\r\n"
-)
+_COMMON: Final = b"Cache-Control: no-cache, no-store, must-revalidate, private\r\nExpires: 0\r\nPragma: no-cache\r\n"
+_JSON: Final = b"Content-Type: application/x-amz-json-1.1\r\n" + _COMMON
+_XML: Final = b"Content-Type: text/xml\r\n" + _COMMON
 _PLAIN: Final = b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
 _TEXT_LENGTH: Final = 1_024
 
@@ -54,14 +65,36 @@ class Scope:
     skew: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A service behind the door: its table, how it speaks, and what performs its operations."""
+
+    service: Service
+    codec: awsjson.Codec | query.Codec
+    dispatch: Dispatch
+
+
+class _Behind(NamedTuple):
+    """What is done with a request of one service. ``verify`` is `sigv4.verify` for it."""
+
+    service: Service
+    verify: Callable[..., Caller]
+    perform: Callable[[Arrival], None]
+
+
+class _Operation(NamedTuple):
+    name: str
+    row: Row | None
+    codec: awsjson.OperationCodec
+    behind: _Behind
+
+
 class Entrance:
     """The application behind the sockets of one worker: give it a request, it answers through the given `Answerer`."""
 
     def __init__(
         self,
-        service: Service,
-        codec: Codec,
-        dispatch: Dispatch,
+        rooms: Iterable[Room],
         snapshot: Snapshot,
         scope: Scope,
         clock: Callable[[], float],
@@ -69,24 +102,21 @@ class Entrance:
         counted: Counted,
         ready: Callable[[], bool],
     ) -> None:
-        self._codec = codec
-        self._dispatch = dispatch
         self._snapshot = snapshot
         self._clock = clock
         self._new_id = new_id
         self._counted = counted
         self._ready = ready
-        self._service = service
-        self._verify = partial(
-            sigv4.verify,
-            find_credential=snapshot.credential,
-            service=codec.signing_name,
-            regions=scope.regions,
-            default_region=scope.default_region,
-            skew=scope.skew,
-        )
-        prefix = codec.target_prefix.encode() + b"."
-        self._targets: Mapping[bytes, str] = {prefix + name.encode(): name for name in codec.operations}
+        self._targets: dict[bytes, _Operation] = {}
+        self._forms: dict[str, tuple[query.Codec, _Behind]] = {}
+        for room in rooms:
+            behind = _Behind(room.service, _verifying(room, snapshot, scope), room.dispatch.perform)
+            if isinstance(room.codec, query.Codec):
+                self._forms[room.codec.version] = room.codec, behind
+                continue
+            for name, codec in room.codec.operations.items():
+                target = f"{room.codec.target_prefix}.{name}".encode()
+                self._targets[target] = _Operation(name, room.service.rows.get(name), codec, behind)
 
     def __call__(self, request: Request, answerer: Answerer) -> None:
         if request.method == "GET" and self._probe(request, answerer):
@@ -94,27 +124,64 @@ class Entrance:
         now = self._clock()
         request_id = self._new_id()
         named = dict(request.headers)  # the signature check refuses one that matters and comes twice
-        operation = ""
-        try:
-            operation = self._operation(request, named)
-            self._snapshot.refresh()
-            caller = self._verify(request, now=now)
-            row = self._service.rows.get(operation)
-        except errors.Refusal as refusal:
-            self._counted.count(source=request.peer, error_code=refusal.code, event_name=operation)
-            # The one answer that is not a 400 here: a request that is no API call at all (errors.md §2 row 1).
-            status = 404 if not operation and request.method != "POST" else refusal.status
-            answerer.send(status, _head(request_id), render_refusal(refusal))
+        target = named.get(b"x-amz-target")
+        if target is None and forms.is_one(request, named):
+            self._form(request, answerer, now, request_id, named)
             return
-        wire = Wire(
-            request_id=request_id,
+        operation = None
+        try:
+            operation = self._targets.get(target.strip()) if target is not None and request.method == "POST" else None
+            if operation is None:
+                raise errors.unknown_operation()
+            self._snapshot.refresh()
+            caller = operation.behind.verify(request, now=now)
+        except errors.Refusal as refusal:
+            self._count(request, refusal, "" if operation is None else operation.name, operation and operation.behind)
+            # The one answer that is not a 400 here: a request that is no API call at all (errors.md §2 row 1).
+            status = 404 if operation is None and request.method != "POST" else refusal.status
+            answerer.send(status, _head(request_id, _JSON), awsjson.render_refusal(refusal))
+            return
+        name, row, codec, behind = operation
+        reply = partial(_answer, answerer, request_id, _JSON)
+        behind.perform(Arrival(name, row, codec, caller, request.body, now, _wire(request, request_id, named), reply))
+
+    def _form(
+        self, request: Request, answerer: Answerer, now: float, request_id: str, named: Mapping[bytes, bytes]
+    ) -> None:
+        """A request of the query services."""
+        action: str | None = ""
+        behind, namespace = None, forms.NO_SERVICE
+        try:
+            text = forms.text(request)
+            action, version = forms.asked(text)
+            codec, behind = self._forms.get(version or "", (None, None))
+            if action is None:
+                raise errors.missing_action()
+            operation = None if codec is None else codec.operations.get(action)
+            if codec is None or behind is None or operation is None:
+                raise errors.invalid_action(action, version)
+            namespace = codec.namespace
+            self._snapshot.refresh()
+            caller = behind.verify(request, now=now)
+        except errors.Refusal as refusal:
+            spoken = errors.in_query_services(refusal)
+            self._count(request, spoken, action or "", behind)
+            body = query.render_refusal(spoken, namespace, request_id)
+            answerer.send(spoken.status, _head(request_id, _XML), body)
+            return
+        row = behind.service.rows.get(action)
+        exchange, reply = query.Exchange(operation, request_id), partial(_answer, answerer, request_id, _XML)
+        behind.perform(Arrival(action, row, exchange, caller, text, now, _wire(request, request_id, named), reply))
+
+    def _count(self, request: Request, refusal: errors.Refusal, operation: str, behind: _Behind | None) -> None:
+        service = None if behind is None else behind.service
+        self._counted.count(
             source=request.peer,
-            user_agent=_text(named.get(b"user-agent", b"")[:_TEXT_LENGTH]),
-            host=_text(named.get(b"host", b"")[:_TEXT_LENGTH]),
-            tls=None if request.tls is None else (request.tls.version, request.tls.cipher),
+            error_code=refusal.code,
+            event_name=operation,
+            event_source=None if service is None else service.event_source,
+            region=None if service is None else service.region,
         )
-        codec, reply = self._codec.operations[operation], partial(_answer, answerer, request_id)
-        self._dispatch.perform(Arrival(operation, row, codec, caller, request.body, now, wire, reply))
 
     def _probe(self, request: Request, answerer: Answerer) -> bool:
         path = request.target.split(b"?", 1)[0]
@@ -127,18 +194,39 @@ class Entrance:
             return False
         return True
 
-    def _operation(self, request: Request, named: Mapping[bytes, bytes]) -> str:
-        target = named.get(b"x-amz-target")
-        if request.method != "POST" or target is None:
-            raise errors.unknown_operation()
-        operation = self._targets.get(target.strip())
-        if operation is None:
-            raise errors.unknown_operation()
-        return operation
+
+def _verifying(room: Room, snapshot: Snapshot, scope: Scope) -> Callable[..., Caller]:
+    """The signature check of one service."""
+    service = room.service
+    verify = partial(
+        sigv4.verify,
+        find_credential=snapshot.credential,
+        service=room.codec.signing_name,
+        regions=scope.regions | service.also_signed_for,
+        default_region=service.region or scope.default_region,
+        skew=scope.skew,
+    )
+    if service.region is None:
+        return verify
+
+    def there(request: Request, now: float) -> Caller:
+        return msgspec.structs.replace(verify(request, now=now), region=service.region)
+
+    return there
 
 
-def _answer(answerer: Answerer, request_id: str, status: int, body: bytes) -> None:
-    answerer.send(status, _head(request_id), body)
+def _wire(request: Request, request_id: str, named: Mapping[bytes, bytes]) -> Wire:
+    return Wire(
+        request_id=request_id,
+        source=request.peer,
+        user_agent=_text(named.get(b"user-agent", b"")[:_TEXT_LENGTH]),
+        host=_text(named.get(b"host", b"")[:_TEXT_LENGTH]),
+        tls=None if request.tls is None else (request.tls.version, request.tls.cipher),
+    )
+
+
+def _answer(answerer: Answerer, request_id: str, common: bytes, status: int, body: bytes) -> None:
+    answerer.send(status, _head(request_id, common), body)
 
 
 @lru_cache(maxsize=1024)
@@ -147,5 +235,5 @@ def _text(value: bytes) -> str:
     return value.strip().decode("latin-1")
 
 
-def _head(request_id: str) -> bytes:
-    return b"x-amzn-RequestId: %b\r\n%b" % (request_id.encode("ascii"), _COMMON)
+def _head(request_id: str, common: bytes) -> bytes:
+    return b"x-amzn-RequestId: %b\r\n%b" % (request_id.encode("ascii"), common)

@@ -107,6 +107,14 @@ class OperationCodec:
             answer = self._row.settled(answer)
         return _ENCODER.encode(answer)
 
+    def spoken(self, refusal: errors.Refusal) -> errors.Refusal:
+        """The refusal in the words of the JSON services, in which all are made."""
+        return refusal
+
+    def render(self, refusal: errors.Refusal) -> bytes:
+        """The body of a refusal that is `spoken`."""
+        return render_refusal(refusal)
+
     def _built(self, shape: Shape, value: Any) -> Any:
         """Structures out of the dicts that the walk returns."""
         if shape.kind == "structure":

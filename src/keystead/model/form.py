@@ -27,6 +27,7 @@ ACTION: Final = "Action"
 VERSION: Final = "Version"
 
 MOST_PARAMETERS: Final = 10_000
+LONGEST_ASKED: Final = 128  # bytes of the name of an operation or of a version
 _SHOWN: Final = 256  # characters of a name that a sentence repeats
 
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -49,6 +50,21 @@ def parameters(text: bytes) -> dict[str, str]:
             raise errors.serialization(f"The parameter '{name[:_SHOWN]}' is given twice.")
         found[name] = value
     return found
+
+
+def asked(text: bytes) -> tuple[str | None, str | None]:
+    """The Action and the Version that a text names, None where it does not. Costs next to nothing, however long the
+    text is: for requests that nobody is known to have made. Where a text names one twice, `typed` refuses it."""
+    return _asked(text, ACTION), _asked(text, VERSION)
+
+
+def _asked(text: bytes, name: str) -> str | None:
+    start = f"{name}=".encode()
+    if not text.startswith(start):
+        start = b"&" + start
+        if start not in text:
+            return None
+    return _decoded(text.partition(start)[2].partition(b"&")[0][:LONGEST_ASKED])
 
 
 def _decoded(part: bytes) -> str:

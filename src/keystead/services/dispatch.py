@@ -10,15 +10,16 @@
     6 audit       wait until the record is durable
     7 encode      the answer, or the refusal
 
-Guarantees: a function that never asked permission gives no answer and has no work done; no answer, and no refusal of an authenticated call,
-leaves before its audit record is durable; an exception that is no refusal becomes AWS's retryable internal error and
-is reported to the operator, its text never sent."""
+Guarantees: a function that never asked permission gives no answer and has no work done, unless its row says why it
+asks none; no answer, and no refusal of an authenticated call, leaves before its audit record is durable; an exception
+that is no refusal becomes AWS's retryable internal error and is reported to the operator, its text never sent. A
+refusal is recorded and sent in the words of the protocol of its request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -27,7 +28,6 @@ from keystead.audit import record
 from keystead.crypto.hierarchy import Hierarchy
 from keystead.domain.caller import Caller
 from keystead.domain.states import States
-from keystead.model.awsjson import OperationCodec, render_refusal
 from keystead.services import commit, events, granttokens
 from keystead.services.call import KEY_RESOURCE
 from keystead.services.change import Change, Elsewhere
@@ -46,6 +46,16 @@ _CRYPTOGRAPHIC: Final = States.CRYPTOGRAPHIC
 Reply = Callable[[int, bytes], None]
 
 
+class Codec(Protocol):
+    """One operation in the protocol of its request: ``awsjson.OperationCodec``, or ``query.Exchange``, which knows the
+    request it is for. A refusal is `spoken` before it is recorded or rendered."""
+
+    def decode(self, body: bytes, /) -> Any: ...
+    def encode(self, answer: Any, /) -> bytes: ...
+    def spoken(self, refusal: errors.Refusal, /) -> errors.Refusal: ...
+    def render(self, refusal: errors.Refusal, /) -> bytes: ...
+
+
 class Arrival(msgspec.Struct, frozen=True):
     """An authenticated request for one operation, before its body has been read.
 
@@ -54,7 +64,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
     operation: str
     row: Row | None
-    codec: OperationCodec
+    codec: Codec
     caller: Caller
     body: bytes
     now: float
@@ -209,7 +219,8 @@ class Dispatch:
     def _withhold(self, arrival: Arrival, refusal: errors.Refusal) -> None:
         """The call was made, but its answer may not be given."""
         self._report(arrival.wire.request_id, refusal)
-        arrival.reply(refusal.status, render_refusal(refusal))
+        refusal = arrival.codec.spoken(refusal)
+        arrival.reply(refusal.status, arrival.codec.render(refusal))
 
     def _refuse(self, arrival: Arrival, request: Any, error: BaseException) -> None:
         """A refusal is audited like an answer, and waits for it like one."""
@@ -227,6 +238,7 @@ class Dispatch:
             except StoreError as unreadable:
                 self._report(arrival.wire.request_id, unreadable)
                 refusal = errors.internal()
+        refusal = arrival.codec.spoken(refusal)
         line = self._event(
             arrival,
             self._new_id(),
@@ -234,7 +246,8 @@ class Dispatch:
             error_code=refusal.code,
             error_message=refusal.message,
         )
-        self._journal.append(line, partial(self._durable, arrival, refusal.status, render_refusal(refusal)))
+        body = arrival.codec.render(refusal)
+        self._journal.append(line, partial(self._durable, arrival, refusal.status, body))
 
     def _record(self, arrival: Arrival, row: Row, call: Gate[Any], answer: Any, event_id: str) -> bytes:
         shown = row.parameters(call.request)
@@ -292,7 +305,10 @@ def is_read_only(arrival: Arrival) -> bool:
     return arrival.operation.startswith(_READING)
 
 
-_READING = ("Describe", "Get", "List", "Generate", "Verify", "Sign", "Derive", "Encapsulate", "Decapsulate")
+_READING = (
+    *("Describe", "Get", "List", "Generate", "Verify", "Sign", "Derive", "Encapsulate", "Decapsulate"),
+    *("Assume", "Decode", "Simulate"),
+)
 
 
 def _check_offered(row: Row, request: Any) -> None:
@@ -308,6 +324,6 @@ def _wire_name(request: Any, member: str) -> str:
 
 def _run(call: Gate[Any]) -> Any:
     answer = call.row.function(call)
-    if not call.asked:
+    if not call.asked and not call.row.unasked:
         raise PermissionError(f"{call.row.name} answered without asking permission")
     return answer

@@ -1,0 +1,44 @@
+"""Which bytes of a request are the form of an AWS query service (IAM, STS), before anybody knows who sent it.
+
+Guarantees: `text` is made of nothing but bytes that the signature covers: the body, and of the query what does not
+belong to a signature in it. All of it is one form, so that what stands in both is refused like what stands twice. Does
+not read it: `asked` looks for two names, `keystead.model.form` reads the rest once the caller is known.
+
+Sources: Smithy, "AWS query protocol"; STS API reference, "Making query requests" (GET and POST).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from keystead import errors
+from keystead.http.canonical import split_target
+from keystead.http.message import Request
+from keystead.model import form
+
+#: The namespace of a refusal that is no service's, since none was named.
+NO_SERVICE: Final = "http://webservices.amazon.com/AWSFault/2005-15-09"
+
+_FORM: Final = b"application/x-www-form-urlencoded"
+_OF_A_SIGNATURE: Final = b"X-Amz-"
+
+asked = form.asked
+
+
+def is_one(request: Request, named: Mapping[bytes, bytes]) -> bool:
+    """Whether a request without X-Amz-Target is a form: by its Content-Type, or a GET by the Action in its query."""
+    if request.method == "POST":
+        return named.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
+    return request.method == "GET" and any(name == b"Action" for name, _ in split_target(request.target)[1])
+
+
+def text(request: Request) -> bytes:
+    """The form. Refuses with SerializationException a GET that has a body, which would be ignored."""
+    if request.method == "GET" and request.body:
+        raise errors.serialization("A GET has no body.")
+    _, _, query = request.target.partition(b"?")
+    if not query:
+        return request.body
+    parts = [part for part in query.split(b"&") if not part.startswith(_OF_A_SIGNATURE)]
+    return b"&".join([*parts, request.body] if request.body else parts)

@@ -1,0 +1,118 @@
+"""The IAM table: every row of this service, and every operation of the pinned model that is not offered, with its
+reason. `docs/operations.md` shows all of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keystead.domain.regions import DEFAULT_REGION
+from keystead.services.table import Service, collect
+
+#: By reason. What is to come is one topic a line of its own, so that a topic is offered by taking it out.
+_REASONS: Final = {
+    "users are not offered yet": (
+        *("CreateUser", "DeleteUser", "GetUser", "ListUsers", "UpdateUser"),
+        *("TagUser", "UntagUser", "ListUserTags"),
+        *("PutUserPermissionsBoundary", "DeleteUserPermissionsBoundary"),
+    ),
+    "policies of users are not offered yet": (
+        *("PutUserPolicy", "GetUserPolicy", "DeleteUserPolicy", "ListUserPolicies"),
+        *("AttachUserPolicy", "DetachUserPolicy", "ListAttachedUserPolicies"),
+    ),
+    "access keys are not offered yet": (
+        *("CreateAccessKey", "DeleteAccessKey", "GetAccessKeyLastUsed", "ListAccessKeys", "UpdateAccessKey"),
+    ),
+    "groups are not offered yet": (
+        *("CreateGroup", "DeleteGroup", "GetGroup", "ListGroups", "UpdateGroup"),
+        *("AddUserToGroup", "RemoveUserFromGroup", "ListGroupsForUser"),
+    ),
+    "policies of groups are not offered yet": (
+        *("PutGroupPolicy", "GetGroupPolicy", "DeleteGroupPolicy", "ListGroupPolicies"),
+        *("AttachGroupPolicy", "DetachGroupPolicy", "ListAttachedGroupPolicies"),
+    ),
+    "the account's summary is not offered yet": ("GetAccountSummary",),
+    "roles are not offered yet": (
+        *("CreateRole", "DeleteRole", "GetRole", "ListRoles", "UpdateRole", "UpdateRoleDescription"),
+        *("TagRole", "UntagRole", "ListRoleTags", "UpdateAssumeRolePolicy"),
+        *("PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"),
+    ),
+    "policies of roles are not offered yet": (
+        *("PutRolePolicy", "GetRolePolicy", "DeleteRolePolicy", "ListRolePolicies"),
+        *("AttachRolePolicy", "DetachRolePolicy", "ListAttachedRolePolicies"),
+    ),
+    "managed policies are not offered yet": (
+        *("CreatePolicy", "DeletePolicy", "GetPolicy", "ListPolicies"),
+        *("CreatePolicyVersion", "DeletePolicyVersion", "GetPolicyVersion", "ListPolicyVersions"),
+        *("SetDefaultPolicyVersion", "ListEntitiesForPolicy", "TagPolicy", "UntagPolicy", "ListPolicyTags"),
+    ),
+    "the account's details are not offered yet": ("GetAccountAuthorizationDetails",),
+    "simulation is not offered yet": (
+        *("SimulateCustomPolicy", "SimulatePrincipalPolicy"),
+        *("GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy"),
+    ),
+    "there are no instances to hand a role to": (
+        *("CreateInstanceProfile", "DeleteInstanceProfile", "GetInstanceProfile"),
+        *("AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile"),
+        *("ListInstanceProfiles", "ListInstanceProfilesForRole"),
+        *("ListInstanceProfileTags", "TagInstanceProfile", "UntagInstanceProfile"),
+    ),
+    "there is no console to sign in to with a password": (
+        *("ChangePassword", "CreateLoginProfile", "DeleteLoginProfile", "GetLoginProfile", "UpdateLoginProfile"),
+        *("DeleteAccountPasswordPolicy", "GetAccountPasswordPolicy", "UpdateAccountPasswordPolicy"),
+        *("CreateAccountAlias", "DeleteAccountAlias", "ListAccountAliases"),
+        *("GetAccountProperties", "PutAccountProperties"),
+    ),
+    "devices for a second factor are not offered": (
+        *("CreateVirtualMFADevice", "DeleteVirtualMFADevice", "ListVirtualMFADevices"),
+        *("EnableMFADevice", "DeactivateMFADevice", "GetMFADevice", "ListMFADevices", "ResyncMFADevice"),
+        *("ListMFADeviceTags", "TagMFADevice", "UntagMFADevice"),
+    ),
+    "credentials other than access keys serve services that are not here": (
+        *("CreateServiceSpecificCredential", "DeleteServiceSpecificCredential", "ListServiceSpecificCredentials"),
+        *("ResetServiceSpecificCredential", "UpdateServiceSpecificCredential"),
+        *("DeleteSSHPublicKey", "GetSSHPublicKey", "ListSSHPublicKeys", "UpdateSSHPublicKey", "UploadSSHPublicKey"),
+        *("DeleteSigningCertificate", "ListSigningCertificates"),
+        *("UpdateSigningCertificate", "UploadSigningCertificate"),
+        *("DeleteServerCertificate", "GetServerCertificate", "ListServerCertificates"),
+        *("UpdateServerCertificate", "UploadServerCertificate"),
+        *("ListServerCertificateTags", "TagServerCertificate", "UntagServerCertificate"),
+    ),
+    "federation with SAML is not offered": (
+        *("CreateSAMLProvider", "DeleteSAMLProvider", "GetSAMLProvider", "ListSAMLProviders", "UpdateSAMLProvider"),
+        *("ListSAMLProviderTags", "TagSAMLProvider", "UntagSAMLProvider"),
+    ),
+    "issuers of web identities stand in the configuration of the server": (
+        *("CreateOpenIDConnectProvider", "DeleteOpenIDConnectProvider", "GetOpenIDConnectProvider"),
+        *("ListOpenIDConnectProviders", "UpdateOpenIDConnectProviderThumbprint"),
+        *("AddClientIDToOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProvider"),
+        *("ListOpenIDConnectProviderTags", "TagOpenIDConnectProvider", "UntagOpenIDConnectProvider"),
+        *("DisableOutboundWebIdentityFederation", "EnableOutboundWebIdentityFederation"),
+        "GetOutboundWebIdentityFederationInfo",
+    ),
+    "no other services work in the account": (
+        *("CreateServiceLinkedRole", "DeleteServiceLinkedRole", "GetServiceLinkedRoleDeletionStatus"),
+        *("GenerateServiceLastAccessedDetails", "GetServiceLastAccessedDetails"),
+        *("GetServiceLastAccessedDetailsWithEntities", "ListPoliciesGrantingServiceAccess"),
+        *("AcquireRole", "GetRoleTemplateVersion", "SetSecurityTokenServicePreferences"),
+    ),
+    "accounts do not form an organization": (
+        *("DisableOrganizationsRootCredentialsManagement", "DisableOrganizationsRootSessions"),
+        *("EnableOrganizationsRootCredentialsManagement", "EnableOrganizationsRootSessions"),
+        *("GenerateOrganizationsAccessReport", "GetOrganizationsAccessReport", "ListOrganizationsFeatures"),
+    ),
+    "requests for delegation are not offered": (
+        *("AcceptDelegationRequest", "AssociateDelegationRequest", "CreateDelegationRequest"),
+        *("GetDelegationRequest", "ListDelegationRequests", "RejectDelegationRequest"),
+        *("SendDelegationToken", "UpdateDelegationRequest", "GetHumanReadableSummary"),
+    ),
+    "reports of credentials are not offered": ("GenerateCredentialReport", "GetCredentialReport"),
+}
+
+IAM: Final = Service(
+    name="iam",
+    event_source="iam.amazonaws.com",
+    rows=collect(()),
+    not_offered={name: reason for reason, names in _REASONS.items() for name in names},
+    region=DEFAULT_REGION,
+    also_signed_for=frozenset({DEFAULT_REGION}),
+)

@@ -1,0 +1,1 @@
+"""AWS Security Token Service: one module for each topic, the table in `operations`."""
