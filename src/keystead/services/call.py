@@ -123,7 +123,7 @@ class Call(Generic[R]):
             identity=policies.identity,
             boundary=policies.boundary,
             session=policies.session,
-            context=Context(self._conditions(values)),
+            context=Context(self._conditions(permission, {"resource_account": self.caller.account, **values})),
         )
         self._insist(decide.decide(question), question)
 
@@ -223,7 +223,7 @@ class Call(Generic[R]):
                 identity=policies.identity,
                 boundary=policies.boundary,
                 session=policies.session,
-                context=Context(self._conditions(values, loaded, reference)),
+                context=Context(self._conditions(permission, values, loaded, reference)),
             )
             candidates = decide.candidates(question) if kept is None else kept.candidates
             if decision is None:
@@ -264,12 +264,14 @@ class Call(Generic[R]):
 
     def _conditions(
         self,
+        permission: str,
         values: Mapping[str, Any],
         loaded: LoadedKey | None = None,
         reference: references.Reference | None = None,
     ) -> Conditions:
         return Conditions(
             caller=self.caller,
+            action=permission,
             now=self.now,
             source_ip=self.wire.source,
             user_agent=self.wire.user_agent,

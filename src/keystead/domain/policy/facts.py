@@ -37,7 +37,8 @@ Values = tuple[str, ...]
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of one call. None means not known or not applicable: the condition keys that need it are absent.
 
-    Times are seconds since the epoch. ``key`` is the key of the call; the members ``key_spec`` to
+    Times are seconds since the epoch. ``action`` is what the caller is to be permitted, for the keys that not every
+    action supplies. ``key`` is the key of the call; the members ``key_spec`` to
     ``multi_region_key_type`` are those of the request and count only where there is no key yet (CreateKey).
     ``aliases`` are the names of the key's aliases with their ``alias/`` prefix, or a function that finds them.
     ``request_alias`` is the alias by which the request names the key, and ``tag_keys`` defaults to the keys of
@@ -51,6 +52,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     caller: Caller | None = None
+    action: str | None = None
     now: float | None = None
     source_ip: str | None = None
     secure_transport: bool | None = None
@@ -297,6 +299,20 @@ def _via_service(facts: Facts) -> Values | None:
     return (f"{service.partition('.')[0]}.{facts.caller.region}.amazonaws.com",)
 
 
+# Requests for KMS that are about no key and no key store supply neither kms:CallerAccount nor kms:ViaService.
+_ABOUT_NOTHING: Final = frozenset({"kms:GenerateRandom", "kms:ListAliases", "kms:ListKeys", "kms:ListRetirableGrants"})
+
+
+def _of_kms(read: Callable[[Facts], Values | None]) -> Callable[[Facts], Values | None]:
+    def of_kms(facts: Facts) -> Values | None:
+        action = facts.action
+        if action is not None and (action in _ABOUT_NOTHING or not action.startswith("kms:")):
+            return None
+        return read(facts)
+
+    return of_kms
+
+
 def _via_aws_service(facts: Facts) -> Values | None:
     return None if facts.caller is None else (_spelled(facts.caller.via is not None),)
 
@@ -406,7 +422,9 @@ KEYS: Final[Mapping[str, Row]] = {
     "iam:permissionsboundary": Row(_fact("permissions_boundary")),
     "iam:policyarn": Row(_fact("policy_arn")),
     "kms:bypasspolicylockoutsafetycheck": Row(_fact("bypass_lockout")),
-    "kms:calleraccount": Row(_of_principal(lambda who: who.account if _is_identity(who) else None), steady=True),
+    "kms:calleraccount": Row(
+        _of_kms(_of_principal(lambda who: who.account if _is_identity(who) else None)), steady=True
+    ),
     "kms:customermasterkeyspec": Row(_of_key("spec", "key_spec"), steady=True),
     "kms:customermasterkeyusage": Row(_of_key("usage", "key_usage"), steady=True),
     "kms:datakeypairspec": Row(_fact("data_key_pair_spec")),
@@ -439,7 +457,7 @@ KEYS: Final[Mapping[str, Row]] = {
     "kms:signingalgorithm": Row(_fact("signing_algorithm")),
     "kms:trailingdayswithoutkeyusage": Row(_trailing_days),
     "kms:validto": Row(lambda facts: _epoch(facts.valid_to)),
-    "kms:viaservice": Row(_via_service),
+    "kms:viaservice": Row(_of_kms(_via_service)),
     "kms:wrappingalgorithm": Row(_fact("wrapping_algorithm")),
     "kms:wrappingkeyspec": Row(_fact("wrapping_key_spec")),
     "sts:durationseconds": Row(_fact("session_seconds")),
