@@ -33,6 +33,9 @@ PAGES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
     }
 )
 
+# The same of every list of IAM. API reference; the model has the most.
+PAGE: Final = (100, 1_000)
+
 # ScheduleKeyDeletion: the service model's 1..365 is looser than the service.
 DELETION_DAYS_LEAST: Final = 7
 DELETION_DAYS_MOST: Final = 30

@@ -23,15 +23,17 @@ from keystead.domain import arn, grantees, holdings, limits, pages, references, 
 from keystead.domain.caller import Caller
 from keystead.domain.grantees import Standing
 from keystead.domain.grants import Grant, GrantName, Use, constraint_facts
+from keystead.domain.identity import Identity
 from keystead.domain.key import Key
 from keystead.domain.policy import decide, document, sentences
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.states import States
-from keystead.services import granttokens, markers
+from keystead.services import founding, granttokens, identifiers, markers
 from keystead.services.facts import Answer, Facts, LoadedKey, bears, compile_key
 from keystead.services.table import Row
 from keystead.services.wire import Wire
+from keystead.store.identities import StoredAccessKey
 from keystead.store.interface import Reader
 
 R = TypeVar("R")
@@ -101,10 +103,10 @@ class Call(Generic[R]):
 
     # --- permission --------------------------------------------------------------------------------------------------
 
-    def permit(self, permission: str, resource: str = "*", **values: Any) -> None:
+    def permit(self, permission: str, resource: str = "*", *, shown: str | None = None, **values: Any) -> None:
         """Ask for a permission that concerns no key: identity policies alone decide. Refuses with
-        AccessDeniedException."""
-        self._permit(permission, resource, values)
+        AccessDeniedException, which names the resource as ``shown`` says, where it is not to be its ARN."""
+        self._permit(permission, resource, values, shown)
 
     def permit_alias(self, permission: str, name: str) -> None:
         """Ask for a permission on an alias of the caller's own account and region."""
@@ -112,7 +114,7 @@ class Call(Generic[R]):
         self._permit(permission, alias_arn, {})
         self.resources.append((ALIAS_RESOURCE, self.caller.account, alias_arn))
 
-    def _permit(self, permission: str, resource: str, values: Mapping[str, Any]) -> None:
+    def _permit(self, permission: str, resource: str, values: Mapping[str, Any], shown: str | None = None) -> None:
         self.asked = True
         policies = self.facts.policies(self.caller.principal)
         question = decide.Question(
@@ -125,7 +127,7 @@ class Call(Generic[R]):
             session=policies.session,
             context=Context(self._conditions(permission, {"resource_account": self.caller.account, **values})),
         )
-        self._insist(decide.decide(question), question)
+        self._insist(decide.decide(question), question, shown)
 
     def key(self, text: str, *, permission: str | None = None, states: States | None = None, **values: Any) -> Key:
         """The key that ``text`` names, once the caller is permitted and the key's state allows it. Never unwraps.
@@ -258,9 +260,9 @@ class Call(Generic[R]):
         """A foreign key that was named by alias keeps its ARN to itself: the message names what the caller wrote."""
         return key.arn if reference is None else reference.arn
 
-    def _insist(self, decision: decide.Decision, question: decide.Question) -> None:
+    def _insist(self, decision: decide.Decision, question: decide.Question, shown: str | None = None) -> None:
         if not decision.allowed:
-            raise errors.access_denied(sentences.denied(question, decision), detail=str(decision.because))
+            raise errors.access_denied(sentences.denied(question, decision, shown), detail=str(decision.because))
 
     def _conditions(
         self,
@@ -325,6 +327,12 @@ class Call(Generic[R]):
     def new_grant_token(self, grant: Grant) -> str:
         return granttokens.seal(self._hierarchy, grant, self.random)
 
+    def new_access_key(self, owner: Identity) -> tuple[StoredAccessKey, str]:
+        """A new access key of a user, and its secret, which is sealed in it and nowhere else in the clear."""
+        access_key_id, secret = identifiers.access_key_id(self.random), identifiers.secret_access_key(self.random)
+        key = founding.seal_access_key(self._hierarchy, access_key_id, owner, secret, self.now, self.random)
+        return key, secret
+
     def open_grant_token(self, token: str) -> GrantName:
         return granttokens.open_token(self._hierarchy, token)
 
@@ -356,7 +364,7 @@ class Call(Generic[R]):
     ) -> tuple[pages.Page[T], str | None]:
         """One page of a list, as long as ``limits.PAGES`` lets this operation's be, and the sealed marker of the next.
         ``find`` is given the last item shown and how many to find."""
-        default, most = limits.PAGES[self.row.name]
+        default, most = limits.PAGES.get(self.row.name, limits.PAGE)
         limit = min(limit or default, most)
         here = (self.row.name, self.caller.account, self.caller.region, question)
         after = None if marker is None else pages.decode(markers.open_marker(self._hierarchy, marker), *here)

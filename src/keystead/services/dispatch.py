@@ -104,8 +104,10 @@ class Dispatch:
 
     def perform(self, arrival: Arrival) -> None:
         """Carry out one call and give its answer through ``arrival.reply``, now or later."""
-        row = arrival.row
+        row, caller = arrival.row, arrival.caller
         request: Any = None
+        if caller.principal.session is None:
+            self._snapshot.key_uses.note(caller.access_key_id, arrival.now, self._service.name, caller.region)
         try:
             if row is None:
                 raise errors.not_offered(f"The operation {arrival.operation}")

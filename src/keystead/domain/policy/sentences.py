@@ -27,12 +27,14 @@ _EXPLICIT: Final[Mapping[Why, str]] = {
 }
 
 
-def denied(question: Question, decision: Decision) -> str:
-    """The sentence for a decision that denies."""
+def denied(question: Question, decision: Decision, shown: str | None = None) -> str:
+    """The sentence for a decision that denies. ``shown`` is what it calls the resource, where not by its ARN: IAM says
+    ``user ann`` of one that may be there or not, and ``*`` of the account."""
     kind, action, caller = decision.because.kind, question.action, question.caller.arn
     if question.crosses and kind in {Why.NO_RESOURCE_ALLOW, Why.DENY_RESOURCE}:
         return out_of_reach(caller, action, question.resource)
-    where = "" if question.resource == "*" else f" on resource: {question.resource}"
+    named = shown or ("" if question.resource == "*" else question.resource)
+    where = f" on resource: {named}" if named else ""
     start = f"User: {caller} is not authorized to perform: {action}{' on this resource' if question.crosses else where}"
     if kind in _NOT_ALLOWED:
         return f"{start} because no {_NOT_ALLOWED[kind]} allows the {action} action"

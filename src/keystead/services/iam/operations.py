@@ -6,31 +6,20 @@ from __future__ import annotations
 from typing import Final
 
 from keystead.domain.regions import DEFAULT_REGION
+from keystead.services.iam import (
+    accesskeys,
+    account,
+    credentials,
+    grouppolicies,
+    groups,
+    userpolicies,
+    users,
+    usertags,
+)
 from keystead.services.table import Service, collect
 
 #: By reason. What is to come is one topic a line of its own, so that a topic is offered by taking it out.
 _REASONS: Final = {
-    "users are not offered yet": (
-        *("CreateUser", "DeleteUser", "GetUser", "ListUsers", "UpdateUser"),
-        *("TagUser", "UntagUser", "ListUserTags"),
-        *("PutUserPermissionsBoundary", "DeleteUserPermissionsBoundary"),
-    ),
-    "policies of users are not offered yet": (
-        *("PutUserPolicy", "GetUserPolicy", "DeleteUserPolicy", "ListUserPolicies"),
-        *("AttachUserPolicy", "DetachUserPolicy", "ListAttachedUserPolicies"),
-    ),
-    "access keys are not offered yet": (
-        *("CreateAccessKey", "DeleteAccessKey", "GetAccessKeyLastUsed", "ListAccessKeys", "UpdateAccessKey"),
-    ),
-    "groups are not offered yet": (
-        *("CreateGroup", "DeleteGroup", "GetGroup", "ListGroups", "UpdateGroup"),
-        *("AddUserToGroup", "RemoveUserFromGroup", "ListGroupsForUser"),
-    ),
-    "policies of groups are not offered yet": (
-        *("PutGroupPolicy", "GetGroupPolicy", "DeleteGroupPolicy", "ListGroupPolicies"),
-        *("AttachGroupPolicy", "DetachGroupPolicy", "ListAttachedGroupPolicies"),
-    ),
-    "the account's summary is not offered yet": ("GetAccountSummary",),
     "roles are not offered yet": (
         *("CreateRole", "DeleteRole", "GetRole", "ListRoles", "UpdateRole", "UpdateRoleDescription"),
         *("TagRole", "UntagRole", "ListRoleTags", "UpdateAssumeRolePolicy"),
@@ -57,22 +46,20 @@ _REASONS: Final = {
         *("ListInstanceProfileTags", "TagInstanceProfile", "UntagInstanceProfile"),
     ),
     "there is no console to sign in to with a password": (
-        *("ChangePassword", "CreateLoginProfile", "DeleteLoginProfile", "GetLoginProfile", "UpdateLoginProfile"),
+        *("ChangePassword", "CreateLoginProfile", "UpdateLoginProfile"),
         *("DeleteAccountPasswordPolicy", "GetAccountPasswordPolicy", "UpdateAccountPasswordPolicy"),
-        *("CreateAccountAlias", "DeleteAccountAlias", "ListAccountAliases"),
         *("GetAccountProperties", "PutAccountProperties"),
     ),
     "devices for a second factor are not offered": (
-        *("CreateVirtualMFADevice", "DeleteVirtualMFADevice", "ListVirtualMFADevices"),
-        *("EnableMFADevice", "DeactivateMFADevice", "GetMFADevice", "ListMFADevices", "ResyncMFADevice"),
+        *("CreateVirtualMFADevice", "DeleteVirtualMFADevice"),
+        *("EnableMFADevice", "DeactivateMFADevice", "GetMFADevice", "ResyncMFADevice"),
         *("ListMFADeviceTags", "TagMFADevice", "UntagMFADevice"),
     ),
     "credentials other than access keys serve services that are not here": (
-        *("CreateServiceSpecificCredential", "DeleteServiceSpecificCredential", "ListServiceSpecificCredentials"),
+        *("CreateServiceSpecificCredential", "DeleteServiceSpecificCredential"),
         *("ResetServiceSpecificCredential", "UpdateServiceSpecificCredential"),
-        *("DeleteSSHPublicKey", "GetSSHPublicKey", "ListSSHPublicKeys", "UpdateSSHPublicKey", "UploadSSHPublicKey"),
-        *("DeleteSigningCertificate", "ListSigningCertificates"),
-        *("UpdateSigningCertificate", "UploadSigningCertificate"),
+        *("DeleteSSHPublicKey", "GetSSHPublicKey", "UpdateSSHPublicKey", "UploadSSHPublicKey"),
+        *("DeleteSigningCertificate", "UpdateSigningCertificate", "UploadSigningCertificate"),
         *("DeleteServerCertificate", "GetServerCertificate", "ListServerCertificates"),
         *("UpdateServerCertificate", "UploadServerCertificate"),
         *("ListServerCertificateTags", "TagServerCertificate", "UntagServerCertificate"),
@@ -111,7 +98,18 @@ _REASONS: Final = {
 IAM: Final = Service(
     name="iam",
     event_source="iam.amazonaws.com",
-    rows=collect(()),
+    rows=collect(
+        (
+            accesskeys,
+            account,
+            credentials,
+            grouppolicies,
+            groups,
+            userpolicies,
+            users,
+            usertags,
+        )
+    ),
     not_offered={name: reason for reason, names in _REASONS.items() for name in names},
     region=DEFAULT_REGION,
     also_signed_for=frozenset({DEFAULT_REGION}),
