@@ -68,20 +68,19 @@ class Document:
 
     def compiled(self, position: int) -> Statement | None:
         """The statement at a place of the document; None when it has no effect, or was taken away."""
-        at = sum(each is not None for each in self.elements[:position])
         policy = self.policy
-        return next((each for each in (*policy.denies, *policy.allows) if each.position == at), None)
-
-    def place_of(self, position: int) -> int:
-        """Where the statement stands that is the ``position``th of those that are left."""
-        return [at for at, each in enumerate(self.elements) if each is not None][position]
+        return next((each for each in (*policy.denies, *policy.allows) if each.position == position), None)
 
     def with_element(self, position: int, element: Element | None) -> Document:
-        """The document with another statement in that place; behind the last one it is added, None takes it away."""
+        """The document with another statement in that place; behind the last one it is added, None takes it away.
+        Refuses with MalformedPolicyDocument a statement that does not parse."""
+        position = min(position, len(self.elements))
         elements = (*self.elements[:position], element, *self.elements[position + 1 :])
-        emptied = replace(self, elements=elements, policy=policy_of(()))
-        text = emptied.text
-        return emptied if text is None else replace(emptied, policy=_compiled(self.place, text))
+        others = [each for each in (*self.policy.denies, *self.policy.allows) if each.position != position]
+        if element is not None:  # by itself, so that trying a change costs the same in a long document
+            alone = _compiled(self.place, json.dumps({**self.head, "Statement": [element]}))
+            others += [replace(each, position=position) for each in (*alone.denies, *alone.allows)]
+        return replace(self, elements=elements, policy=policy_of(sorted(others, key=lambda each: each.position)))
 
 
 def read_document(

@@ -259,10 +259,9 @@ def _settled(decision: Decision, documents: tuple[DocumentTrace, ...]) -> Settle
         return None
     for at, (document, statements) in enumerate(documents):
         if document.place is _PLACES[kind] and name == _name(document):
-            place = document.place_of(position) if position < len(statements) else None
             for each in statements:
-                if each.position == place and each.applies and each.deny is not decision.allowed:
-                    return Settled(at, each.position)
+                if each.position == position and each.applies and each.deny is not decision.allowed:
+                    return Settled(at, position)
     return None
 
 
