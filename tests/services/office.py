@@ -154,7 +154,7 @@ class Office:
         def assume(reader: Reader) -> Principal:
             identity = reader.identity_with_id(role.unique_id)
             assert identity is not None
-            return effective.in_session(reader, identity, session)
+            return effective.in_session(reader, effective.principal(reader, identity), session)
 
         return self.store.read(assume)
 

@@ -179,7 +179,7 @@ def test_a_remembered_decision_is_forgotten_with_the_policy_and_with_the_princip
         user = office.user("user", _policy(_allow("kms:*")))
         assert (await office.call("DescribeKey", user, KeyId=key["KeyId"]))[0] == 200
         revoked = office.user("user", _policy(_allow("kms:ListKeys")))
-        office.store.transact(lambda transaction: transaction.log_change("principal", ACCOUNT, "", revoked.arn))
+        office.store.transact(lambda transaction: transaction.log_change("principal", ACCOUNT, "", revoked.unique_id))
         office.epochs.publish(1, office.store.read(lambda reader: reader.last_change()))
         status, _ = await office.call("DescribeKey", revoked, KeyId=key["KeyId"])
         assert status == 400

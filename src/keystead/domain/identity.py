@@ -121,7 +121,7 @@ class ManagedPolicy:
     @property
     def text(self) -> str:
         """The text of the version in force."""
-        return self.versions[0].text if len(self.versions) == 1 else self.version(self.default).text
+        return self.version(self.default).text
 
     def version(self, number: int) -> PolicyVersion:
         """The version of that number. Raises KeyError where there is none."""

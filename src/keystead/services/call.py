@@ -210,8 +210,8 @@ class Call(Generic[R]):
                 sentences.out_of_reach(self.caller.arn, permission, self._as_typed(key, reference))
             )
         policies = self.facts.policies(principal)
-        kept = loaded.answers.get((principal.arn, permission))
-        # The names may have come to mean another principal or other policies since; only the very same objects will do.
+        kept = loaded.answers.get((id(principal), permission))
+        # Another principal may have come to lie there since, or have other policies; only the very same objects will do.
         if kept is None or kept.principal is not principal or kept.policies is not policies:
             kept = None
         decision = None if kept is None else kept.decision
@@ -232,7 +232,7 @@ class Call(Generic[R]):
                 decision = decide.decide(question, candidates)
             if kept is None:
                 loaded.remember(
-                    (principal.arn, permission),
+                    (id(principal), permission),
                     Answer(principal, policies, candidates, decision if candidates.steady else None),
                 )
             if not decision.allowed and (loaded.granted or standing is not None):

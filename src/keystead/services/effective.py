@@ -43,33 +43,32 @@ def principal(reader: Reader, identity: Identity) -> Principal:
     )
 
 
-def in_session(reader: Reader, identity: Identity, session: Session) -> Principal:
-    """The caller that a session makes of the identity behind it, as that is now."""
-    itself = principal(reader, identity)
-    shared = replace(
+def in_session(reader: Reader, itself: Principal, session: Session) -> Principal:
+    """The caller that a session makes of the identity behind it, which is given as `principal` makes it now."""
+    limited = replace(
         itself,
-        tags=_tagged(identity.tags, session.tags),
+        tags=_tagged(itself.tags, session.tags),
         session=session,
         session_policies=_session_policies(reader, session),
     )
     if session.kind is PrincipalKind.ASSUMED_ROLE:
         return replace(
-            shared,
-            arn=arn.role_session_arn(identity.account, identity.name, session.name),
-            unique_id=f"{identity.unique_id}:{session.name}",
-            role_arn=identity.arn,
+            limited,
+            arn=arn.role_session_arn(itself.account, itself.name or "", session.name),
+            unique_id=f"{itself.unique_id}:{session.name}",
+            role_arn=itself.arn,
         )
     if session.kind is PrincipalKind.FEDERATED_USER:
         return replace(
-            shared,
+            limited,
             kind=PrincipalKind.FEDERATED_USER,
-            arn=arn.federated_user_arn(identity.account, session.name),
-            unique_id=f"{identity.account}:{session.name}",
+            arn=arn.federated_user_arn(itself.account, session.name),
+            unique_id=f"{itself.account}:{session.name}",
             name=session.name,
-            role_arn=identity.arn,
-            source_id=identity.unique_id,
+            role_arn=itself.arn,
+            source_id=itself.unique_id,
         )
-    return shared
+    return limited
 
 
 def current(reader: Reader, who: Principal) -> Principal | None:
@@ -77,10 +76,11 @@ def current(reader: Reader, who: Principal) -> Principal | None:
     identity = reader.identity_with_id(who.identity_id)
     if identity is None:
         return None
+    itself = principal(reader, identity)
     if who.session is not None:
-        return in_session(reader, identity, who.session)
+        return in_session(reader, itself, who.session)
     # Without what its token says nobody knows what limits a session.
-    return principal(reader, identity) if who.unique_id == identity.unique_id else None
+    return itself if who.unique_id == itself.unique_id else None
 
 
 def _policies(reader: Reader, identity: Identity) -> Iterator[tuple[PolicySource, str]]:

@@ -53,12 +53,13 @@ class LoadedKey:
     aliases: tuple[str, ...]
     opened: dict[str, Sealer] = field(default_factory=dict, repr=False)
     capabilities: Opened | None = field(default=None, repr=False)
-    answers: dict[tuple[str, str], Answer] = field(default_factory=dict, repr=False)
+    answers: dict[tuple[int, str], Answer] = field(default_factory=dict, repr=False)
     granted: bool = False
     grants: Remembered = field(default_factory=Remembered, repr=False)
 
-    def remember(self, question: tuple[str, str], answer: Answer) -> None:
-        """Keep an answer under (principal ARN, permission); a key that very many use starts anew now and then."""
+    def remember(self, question: tuple[int, str], answer: Answer) -> None:
+        """Keep an answer under (identity of the principal object, permission): sessions may share an ARN. A key that very
+        many use starts anew now and then."""
         if len(self.answers) >= _ANSWERS_PER_KEY:
             self.answers.clear()
         self.answers[question] = answer

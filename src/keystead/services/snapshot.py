@@ -69,6 +69,7 @@ class Snapshot:
         "_open_secret",
         "_open_session",
         "_policies",
+        "_principals",
         "_refs",
         "_store",
         "epoch",
@@ -97,6 +98,8 @@ class Snapshot:
         self._refs: dict[tuple[str, bytes], LoadedKey] = {}
         self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
+        # By unique id: the two access keys of a user prove the same object, all sessions of a role begin with one.
+        self._principals: _Cache[str, Principal] = _Cache(credentials)
         # By the identity of the object, which the entry keeps alive: two sessions may have the same ARN and other policies.
         self._policies: _Cache[int, tuple[Principal, Policies]] = _Cache(credentials)
         self._library = Library(credentials)
@@ -149,9 +152,15 @@ class Snapshot:
             self._forget_everything()
 
     def _forget_principals(self, changed: Callable[[Principal], bool]) -> None:
-        credentials, policies = self._credentials.entries, self._policies.entries
+        credentials, principals, policies = (
+            self._credentials.entries,
+            self._principals.entries,
+            self._policies.entries,
+        )
         for access_key_id in [name for name, credential in credentials.items() if changed(credential.principal)]:
             del credentials[access_key_id]
+        for unique_id in [name for name, principal in principals.items() if changed(principal)]:
+            del principals[unique_id]
         for number in [number for number, (principal, _) in policies.items() if changed(principal)]:
             del policies[number]
 
@@ -160,6 +169,7 @@ class Snapshot:
         self._refs.clear()
         self._aliases.entries.clear()
         self._credentials.entries.clear()
+        self._principals.entries.clear()
         self._policies.entries.clear()
 
     def newest(self) -> int:
@@ -213,10 +223,9 @@ class Snapshot:
         stored = reader.access_key(access_key_id)
         if stored is None:
             return None if session_token is None else self._load_session(reader, access_key_id, session_token)
-        identity = reader.identity_with_id(stored.identity_id)
-        if identity is None:
+        principal = self._principal(reader, stored.identity_id)
+        if principal is None:
             return None
-        principal = self._library.share(effective.principal(reader, identity))
         return Credential(access_key_id, self._open_secret(stored), principal, active=stored.active)
 
     def _load_session(self, reader: Reader, access_key_id: str, session_token: str) -> Credential | None:
@@ -224,11 +233,22 @@ class Snapshot:
         if token is None or token.access_key_id != access_key_id:
             return None
         session = token.session
-        identity = reader.identity_with_id(session.identity_id)
-        if identity is None or identity.account != session.account:
+        itself = self._principal(reader, session.identity_id)
+        if itself is None or itself.account != session.account:
             return None
-        principal = self._library.share(effective.in_session(reader, identity, session))
+        principal = self._library.share(effective.in_session(reader, itself, session))
         return Credential(access_key_id, token.secret, principal, session_token=session_token, expires=session.expires)
+
+    def _principal(self, reader: Reader, unique_id: str) -> Principal | None:
+        """The user, root user or role, as it is without a session."""
+        found = self._principals.entries.get(unique_id)
+        if found is None:
+            identity = reader.identity_with_id(unique_id)
+            if identity is None:
+                return None
+            found = self._library.share(effective.principal(reader, identity))
+            self._principals.put(unique_id, found)
+        return found
 
     def policies(self, principal: Principal) -> Policies:
         found = self._policies.entries.get(id(principal))
