@@ -301,8 +301,9 @@ def wrapped_material(draw: Draw) -> bytes:
     spec = (key or offer.key).family.spec
     secret = draw.one(MATERIALS.get(spec, [b"nothing"]))
     draw.body["ImportToken"] = damaged(offer.token) if draw.seldom(20) else offer.token
-    fits = len(secret) <= ROOM or offer.algorithm.startswith("RSA_AES")
-    blob = wrap(secret, offer.public_key, offer.algorithm) if fits else b"large"
+    if len(secret) > ROOM and not offer.algorithm.startswith("RSA_AES"):
+        secret = b"no key"
+    blob = wrap(secret, offer.public_key, offer.algorithm)
     world.wrapped[blob] = (offer.public_key, secret)
     end_of_material(draw)
     if spec == SYMMETRIC and draw.seldom(3):
