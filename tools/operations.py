@@ -47,7 +47,20 @@ LEGEND = """\
 - *grant*: a grant can allow it; *tokens*: the request takes GrantTokens; *dry run*: it takes DryRun. All three are read from the model.
 - *read only*: CloudTrail's `readOnly`.
 - *AWS managed*: whether it can be asked of an [AWS managed key](#kinds-of-keys), and by whom: its service, acting for a principal of the
-  account, or the account itself.
+  account, or the account itself. That its policy allows an operation does not mean that a key of its kind can do it (GetPublicKey).
+
+What the columns do not say:
+
+- EnableKeyRotation and DisableKeyRotation refuse imported keys in every state, and all rotation is asked of the primary of related keys
+  (UnsupportedOperationException).
+- RotateKeyOnDemand is complete when it returns, and counts each time; in AWS it takes minutes, and asking again meanwhile does nothing.
+- ListAliases takes a KeyId to list by, which may be the id or ARN of a key of the account, not an alias.
+- A member that the pinned model does not know is refused (SerializationException); AWS ignores it. A client newer than this model may
+  mean something by it that has to be heeded.
+- ML_KEM_512 needs the package pqcrypto beside Keystead: `.venv/bin/pip install 'pqcrypto>=1.0'`, or Keystead with the extra `pq`. Without it
+  such keys are refused by name, all others work.
+- boto3 knows no waiters for KMS.
+
 """
 
 
