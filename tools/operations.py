@@ -57,8 +57,8 @@ What the columns do not say:
 - ListAliases takes a KeyId to list by, which may be the id or ARN of a key of the account, not an alias.
 - A member that the pinned model does not know is refused (SerializationException); AWS ignores it. A client newer than this model may
   mean something by it that has to be heeded.
-- ML_KEM_512 needs the package pqcrypto beside Keystead: `.venv/bin/pip install 'pqcrypto>=1.0'`, or Keystead with the extra `pq`. Without it
-  such keys are refused by name, all others work.
+- ML_KEM_512 needs the package pqcrypto beside Keystead: `.venv/bin/pip install 'pqcrypto>=1.0'`, or Keystead with the extra `pq`.
+  Without it such keys are refused by name, all others work.
 - boto3 knows no waiters for KMS.
 
 """
