@@ -105,6 +105,7 @@ def best(run: Callable[[], int], rounds: int) -> float:
 
 async def measure(operation: str, rounds: int) -> dict[str, float]:
     """CPU µs per call of each part of ``operation``, and of the whole."""
+    from keystead.http.protocol import Reply
     from keystead.http.reader import Reader
     from keystead.services import dispatch as path
 
@@ -193,7 +194,7 @@ async def measure(operation: str, rounds: int) -> dict[str, float]:
         found["decode"] = best(lambda: len([codec.decode(request.body) for request in parsed]), rounds)
         wire = path.Wire("0" * 36, "127.0.0.1", requests.AGENT, "127.0.0.1:4600")
         arrivals = [
-            path.Arrival(operation, row, codec, caller, request.body, now, wire, lambda *_: None) for request in parsed
+            path.Arrival(operation, row, codec, caller, now, wire, lambda *_: None, Reply(None)) for request in parsed
         ]
         decoded = [codec.decode(request.body) for request in parsed]
         calls = [

@@ -27,6 +27,7 @@ COMMON = {
     "ValidationException": "a constraint of the model, or of the service beyond it",
     "SerializationException": "a body that cannot be read",
     "ThrottlingException": "too much at once",
+    "RequestAbortedException": "nobody waits for the answer any more: only the audit record shows it",
     "KMSInternalException": "a fault of ours; most operations declare it",
     "ServiceUnavailable": "the audit record could not be written (decision 0012)",
     "UnrecognizedClientException": "the signature, see tests/http",

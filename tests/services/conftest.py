@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,12 @@ Story = Callable[[Office], Awaitable[None]]
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[[Story], None]:
-    """Run a story in an office of its own."""
+def play(tmp_path: Path) -> Callable[..., None]:
+    """Run a story in an office of its own, made as the story wants it."""
 
-    def run(story: Story) -> None:
+    def run(story: Story, **made: Any) -> None:
         async def main() -> None:
-            office = Office(tmp_path)
+            office = Office(tmp_path, **made)
             try:
                 await asyncio.wait_for(story(office), 30)
             finally:

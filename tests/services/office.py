@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,17 @@ class FakeJournal:
         asyncio.get_running_loop().call_soon(done, self.broken)
 
 
-class Office:
-    """One worker's services. Make it inside a running loop."""
+@dataclass
+class Peer:
+    """Who waits for an answer, or does no more."""
 
-    def __init__(self, home: Path) -> None:
+    gone: bool = False
+
+
+class Office:
+    """One worker's services. Make it inside a running loop. ``changes`` is how many may wait."""
+
+    def __init__(self, home: Path, *, changes: int = 512) -> None:
         root = os.urandom(32)
         version, wrapped = Hierarchy(root, {}, NO_DOMAINS).new_domain(os.urandom)
         self.hierarchy = Hierarchy(root, {version: wrapped}, version)
@@ -79,7 +87,7 @@ class Office:
         self.codec = Codec("kms")
         new_id = RequestIds(os.urandom)
         writing = self.store.connect(self.hierarchy.row_mac)
-        self.committer = Committer(writing, self.journal, self.epochs, 0, asyncio.get_running_loop())
+        self.committer = Committer(writing, self.journal, self.epochs, 0, asyncio.get_running_loop(), room=changes)
         self.snapshot = Snapshot(self.store, self.epochs, lambda _row: b"")
         self.workshop = Workshop(asyncio.get_running_loop(), quick_room=4, long_room=4)
         report = self._report
@@ -166,10 +174,13 @@ class Office:
         region: str = REGION,
         row: Row | None = None,
         via: str | None = None,
+        peer: Peer | None = None,
+        padding: int = 0,
         **body: Any,
     ) -> tuple[int, dict[str, Any]]:
         """Perform one operation as it would arrive, from a service that acts for the principal if ``via`` names one;
-        returns status and parsed answer. A refusal must be one that the operation's model declares."""
+        returns status and parsed answer. ``peer`` is who waits, ``padding`` so many blanks after the body. A refusal must
+        be one that the operation's model declares."""
         answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self.snapshot.refresh()
         self.dispatch.perform(
@@ -178,11 +189,12 @@ class Office:
                 row or KMS.rows.get(operation),
                 self.codec.operations[operation],
                 Caller(principal or self.admin, "AKIATEST", region, None if via is None else Via(via)),
-                msgspec.json.encode(body),
                 self.now,
                 Wire("request", "192.0.2.1", "test", "localhost"),
                 lambda status, answer: answered.set_result((status, answer)),
-            )
+                peer or Peer(),
+            ),
+            msgspec.json.encode(body) + bytes(padding).replace(b"\0", b" "),
         )
         status, answer = await asyncio.wait_for(answered, 10)
         told = json.loads(answer or b"{}")

@@ -78,6 +78,12 @@ def throttled() -> Refusal:
     )
 
 
+def abandoned() -> Refusal:
+    """Whoever asked has closed the connection before it was its turn, so that nothing was done. Nobody hears it: it is
+    for the audit record."""
+    return Refusal("RequestAbortedException", "The connection was closed before the request had its turn.")
+
+
 def audit_unavailable(detail: str) -> Refusal:
     """The audit record could not be made durable, so the answer is withheld. The code is a coral service's own for
     that, so that it is told apart from an internal error and SDKs try again."""

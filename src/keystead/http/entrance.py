@@ -35,9 +35,13 @@ from keystead.services.wire import Wire
 
 
 class Answerer(Protocol):
-    """The protocol's handle on one request: `send` once, now or later, on the loop's thread."""
+    """The protocol's handle on one request: `send` once, now or later, on the loop's thread. ``gone``: nobody would
+    receive it any more."""
 
     def send(self, status: int, headers: bytes, body: bytes) -> None: ...
+
+    @property
+    def gone(self) -> bool: ...
 
 
 class Counted(Protocol):
@@ -79,7 +83,7 @@ class _Behind(NamedTuple):
 
     service: Service
     verify: Callable[..., Caller]
-    perform: Callable[[Arrival], None]
+    perform: Callable[[Arrival, bytes], None]
 
 
 class _Operation(NamedTuple):
@@ -142,8 +146,8 @@ class Entrance:
             answerer.send(status, _head(request_id, _JSON), awsjson.render_refusal(refusal))
             return
         name, row, codec, behind = operation
-        reply = partial(_answer, answerer, request_id, _JSON)
-        behind.perform(Arrival(name, row, codec, caller, request.body, now, _wire(request, request_id, named), reply))
+        wire, reply = _wire(request, request_id, named), partial(_answer, answerer, request_id, _JSON)
+        behind.perform(Arrival(name, row, codec, caller, now, wire, reply, answerer), request.body)
 
     def _form(
         self, request: Request, answerer: Answerer, now: float, request_id: str, named: Mapping[bytes, bytes]
@@ -171,7 +175,8 @@ class Entrance:
             return
         row = behind.service.rows.get(action)
         exchange, reply = query.Exchange(operation, request_id), partial(_answer, answerer, request_id, _XML)
-        behind.perform(Arrival(action, row, exchange, caller, text, now, _wire(request, request_id, named), reply))
+        wire = _wire(request, request_id, named)
+        behind.perform(Arrival(action, row, exchange, caller, now, wire, reply, answerer), text)
 
     def _count(self, request: Request, refusal: errors.Refusal, operation: str, behind: _Behind | None) -> None:
         service = None if behind is None else behind.service

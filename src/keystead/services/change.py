@@ -75,6 +75,11 @@ class Change:
     shreds: bool = False
     elsewhere: tuple[Elsewhere, ...] = ()
 
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to do, for the store is as it is to be."""
+        return not (self.writes or self.touches or self.events or self.elsewhere or self.shreds)
+
     def apply(self, transaction: Transaction) -> None:
         for write in self.writes:
             write(transaction)

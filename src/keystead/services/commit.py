@@ -10,21 +10,27 @@ between leaves an outbox row, and `recover` copies it to the journal exactly onc
 withheld, and the row is tried again with every `tick`. Bytes that a change deleted are in the store's log no more soon
 after it, or after the next start.
 
-Transactions run on one thread of their own, so that an fsync never stalls the event loop.
+Transactions run on one thread of their own, so that an fsync never stalls the event loop. What waits for it is bounded,
+and callers take turns (`services.lane`): no account delays the changes of another by more than a few of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from keystead import errors
 from keystead.services.epochs import Epochs
+from keystead.services.lane import Lane, Outcome
+from keystead.services.turns import Seat
 from keystead.store.interface import OutboxRow, Store, StoreError, Transaction
+
+#: Changes that may wait or be under way, in places (`services.turns`): the last of 512 waits about half a second, since a
+#: commit takes about one millisecond, on the slower disks five.
+ROOM: Final = 512
 
 
 class Journal(Protocol):
@@ -73,25 +79,37 @@ class Committer:
     """The one writer of a worker process. ``slot`` is the worker's number, which also marks its rows of the outbox."""
 
     def __init__(
-        self, store: Store, journal: Journal, epochs: Epochs, slot: int, loop: asyncio.AbstractEventLoop
+        self,
+        store: Store,
+        journal: Journal,
+        epochs: Epochs,
+        slot: int,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        room: int = ROOM,
     ) -> None:
         self._store = store
         self._journal = journal
         self._epochs = epochs
         self._slot = slot
         self._loop = loop
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keystead-commit")
+        self._lane = Lane("commit", 1, room, loop)
         self._settled: list[int] = []
         self._failed: dict[int, bytes] = {}
         # Whether deleted bytes may still be in the store's log. So it is at the start: the worker before may have died
         # between a deletion and the emptying of the log. Set and cleared on the committing thread.
         self._unclean = True
 
-    def commit(self, decide: Decide, done: Done) -> None:
-        """Run ``decide`` in a transaction; ``done`` is called once, on the loop's thread, when the answer may be
-        given."""
-        future = self._loop.run_in_executor(self._thread, self._transact, decide)
-        future.add_done_callback(partial(self._committed, done))
+    @property
+    def idle(self) -> bool:
+        """Whether no change of any caller waits or is under way in this worker."""
+        return self._lane.idle
+
+    def commit(self, decide: Decide, done: Done, seat: Seat | None = None) -> None:
+        """Run ``decide`` in a transaction when it is the turn of whoever has that seat; ``done`` is called once, on the
+        loop's thread, when the answer may be given. ThrottlingException when too much waits; without a seat it is
+        Keystead's own change, which is never refused."""
+        self._lane.begin(partial(self._transact, decide), partial(self._committed, done), seat)
 
     def _transact(self, decide: Decide) -> _Committed:
         settled = self._settled[:]
@@ -115,15 +133,15 @@ class Committer:
     def _mark(self, event_id: str) -> str:
         return f"{self._slot}/{event_id}"
 
-    def _committed(self, done: Done, future: asyncio.Future[_Committed]) -> None:
-        error = future.exception()
+    def _committed(self, done: Done, outcome: Outcome) -> None:
+        error = outcome.error
         if isinstance(error, _Refused):
             self.published(error.epoch)
             done(error.cause)
         elif error is not None:
             done(error)
         else:
-            committed = future.result()
+            committed: _Committed = outcome.made
             self.published(committed.epoch)
             for outbox, (_, record) in zip(committed.outbox, committed.decided.records, strict=True):
                 journalled = partial(self._journalled, done, committed, outbox, record)
@@ -135,8 +153,8 @@ class Committer:
                 self.afterwards(self._clean)
 
     def afterwards(self, action: Callable[[Store], None]) -> None:
-        """Do something with the store on the committing thread, after the commits that are under way."""
-        self._loop.run_in_executor(self._thread, action, self._store).add_done_callback(_consume)
+        """Do something with the store on the committing thread, when it is done with what it does now. Never refused."""
+        self._lane.begin(partial(action, self._store), self._kept_house, None)
 
     def published(self, epoch: int) -> None:
         """Tell every worker that nothing older than ``epoch`` may be used from now on."""
@@ -170,7 +188,7 @@ class Committer:
         if self._unclean:
             self.afterwards(self._clean)
         if self._settled:
-            self._loop.run_in_executor(self._thread, self._flush).add_done_callback(_consume)
+            self._lane.begin(self._flush, self._kept_house, None)
         failed, self._failed = self._failed, {}
         for outbox, record in failed.items():
             self._journal.append(record, partial(self._settle, outbox, record))
@@ -181,16 +199,15 @@ class Committer:
         del self._settled[: len(settled)]
 
     def close(self) -> None:
-        """Wait for what is under way and settle what is journalled."""
-        self._thread.submit(self._flush).result()
-        self._thread.shutdown(wait=True)
+        """Wait for what is under way and settle what is journalled. What waits for callers is not done any more."""
+        self._lane.close()
+        self._flush()
 
-
-def _consume(future: asyncio.Future[None]) -> None:
-    """What housekeeping could not do now it does later; only a programming error is worth a word."""
-    error = future.exception()
-    if error is not None and not isinstance(error, StoreError):
-        future.get_loop().call_exception_handler({"message": "store housekeeping failed", "exception": error})
+    def _kept_house(self, outcome: Outcome) -> None:
+        """What housekeeping could not do now it does later; only a programming error is worth a word."""
+        error = outcome.error
+        if error is not None and not isinstance(error, StoreError):
+            self._loop.call_exception_handler({"message": "store housekeeping failed", "exception": error})
 
 
 def leftovers(rows: Iterable[OutboxRow], slot: int, workers: int) -> list[OutboxRow]:

@@ -5,8 +5,9 @@
     3 quota       (request quotas are not part of this version)
     4 run         the row's plain function; it must have asked permission. Slow work that it returns instead of an
                   answer is done by a thread, and what that makes is the answer, or prepares the change
-    5 commit      a change is decided again inside its transaction, its audit record beside it. A function of a row that
-                  does not mutate may return one too, now and then: DescribeKey makes AWS managed keys
+    5 commit      a change is decided again inside its transaction, its audit record beside it, when it is its caller's
+                  turn. A function of a row that does not mutate may return one too, now and then: DescribeKey makes AWS
+                  managed keys. A change that changes nothing needs no transaction where none is under way
     6 audit       wait until the record is durable
     7 encode      the answer, or the refusal
 
@@ -33,10 +34,12 @@ from keystead.services.call import KEY_RESOURCE
 from keystead.services.change import Change, Elsewhere
 from keystead.services.facts import Facts, Rows
 from keystead.services.gate import Gate
+from keystead.services.lane import Outcome
 from keystead.services.snapshot import Snapshot
 from keystead.services.table import Row, Service
+from keystead.services.turns import PLACE_BYTES, Peer, Seat
 from keystead.services.wire import Wire
-from keystead.services.work import Outcome, Work, Workshop
+from keystead.services.work import Work, Workshop
 from keystead.store.interface import StoreError, Transaction
 
 # Members of an enumeration are slow to look up on their class; this one is, for every call.
@@ -57,22 +60,23 @@ class Codec(Protocol):
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """An authenticated request for one operation, before its body has been read.
+    """An authenticated request for one operation, without its body: that is let go as soon as it is decoded, while this
+    lives until the answer is given.
 
-    ``row`` is None for an operation of the pinned model that this version does not offer.
+    ``row`` is None for an operation of the pinned model that this version does not offer. ``peer`` is who waits.
     """
 
     operation: str
     row: Row | None
     codec: Codec
     caller: Caller
-    body: bytes
     now: float
     wire: Wire
     reply: Reply
+    peer: Peer
 
     def __repr__(self) -> str:
-        """Without the body: it may hold a plaintext, and a traceback or log may hold this."""
+        """Short: a traceback or log may hold this."""
         return f"Arrival({self.operation}, request {self.wire.request_id})"
 
 
@@ -102,7 +106,7 @@ class Dispatch:
         self._new_id = new_id
         self._report = report
 
-    def perform(self, arrival: Arrival) -> None:
+    def perform(self, arrival: Arrival, body: bytes) -> None:
         """Carry out one call and give its answer through ``arrival.reply``, now or later."""
         row, caller = arrival.row, arrival.caller
         request: Any = None
@@ -111,20 +115,24 @@ class Dispatch:
         try:
             if row is None:
                 raise errors.not_offered(f"The operation {arrival.operation}")
-            request = arrival.codec.decode(arrival.body)  # 1
+            request = arrival.codec.decode(body)  # 1
             _check_offered(row, request)
             if getattr(request, "grant_tokens", None):
                 granttokens.check(self._hierarchy, request.grant_tokens)
             call = self._call(arrival, row, request, self._snapshot)  # 2
             answer = _run(call)  # 4
             if isinstance(answer, Work):
-                self._workshop.begin(answer, partial(self._worked, arrival, row, call))
+                seat = _seat(arrival, body)
+                self._workshop.begin(answer, partial(self._worked, arrival, row, call, seat), seat)
                 return
         except Exception as error:
             self._refuse(arrival, request, error)
             return
         if row.mutates or isinstance(answer, Change):
-            self._commit(arrival, row, request)
+            if isinstance(answer, Change) and answer.nothing and self._committer.idle:
+                self._change_nothing(arrival, row, call, answer)
+            else:
+                self._commit(arrival, row, request, _seat(arrival, body))
         else:
             self._give(arrival, row, call, answer)
 
@@ -133,11 +141,11 @@ class Dispatch:
             row, request, arrival.caller, arrival.now, facts, self._hierarchy, self._random, arrival.wire, prepared
         )
 
-    def _worked(self, arrival: Arrival, row: Row, call: Gate[Any], outcome: Outcome) -> None:
+    def _worked(self, arrival: Arrival, row: Row, call: Gate[Any], seat: Seat, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._refuse(arrival, call.request, outcome.error)
         elif row.mutates:
-            self._commit(arrival, row, call.request, outcome.made)
+            self._commit(arrival, row, call.request, seat, outcome.made)
         else:
             self._give(arrival, row, call, outcome.made)
 
@@ -153,10 +161,22 @@ class Dispatch:
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
-    def _commit(self, arrival: Arrival, row: Row, request: Any, prepared: Any = None) -> None:
-        self._committer.commit(  # 5
-            partial(self._again, arrival, row, request, prepared), partial(self._committed, arrival, request)
-        )
+    def _commit(self, arrival: Arrival, row: Row, request: Any, seat: Seat, prepared: Any = None) -> None:
+        decide, done = partial(self._again, arrival, row, request, prepared), partial(self._committed, arrival, request)
+        try:
+            self._committer.commit(decide, done, seat)  # 5
+        except errors.Refusal as full:
+            self._refuse(arrival, request, full)
+
+    def _change_nothing(self, arrival: Arrival, row: Row, call: Gate[Any], change: Change) -> None:
+        """A change of what is so already. Its answer is relied on like any other (the key *is* enabled), and it may be
+        so by a change that another worker has committed and not published yet: no worker may answer from before it."""
+        try:
+            self._committer.published(self._snapshot.newest())
+        except StoreError as unreadable:
+            self._refuse(arrival, call.request, unreadable)
+        else:
+            self._give(arrival, row, call, change.answer)
 
     def _again(
         self, arrival: Arrival, row: Row, request: Any, prepared: Any, transaction: Transaction
@@ -298,6 +318,12 @@ class Dispatch:
             error_code=error_code,
             error_message=error_message,
         )
+
+
+def _seat(arrival: Arrival, body: bytes) -> Seat:
+    """For whom a call waits. All sessions of a role are one: whoever may assume it makes as many as it likes."""
+    caller = arrival.caller.principal
+    return Seat(caller.account, caller.role_arn or caller.arn, arrival.peer, 1 + len(body) // PLACE_BYTES)
 
 
 def is_read_only(arrival: Arrival) -> bool:

@@ -5,23 +5,21 @@ return `Work` instead of its answer; the dispatcher has it done and goes on with
 Work is being prepared: its function is called again inside the transaction, with the outcome in ``call.prepared``.
 
 Three lanes, because a key of RSA-4096 takes a second to make, a signature a millisecond, and an answer from another
-machine as long as it likes: a queue of one never keeps another waiting. Whoever finds a lane full is told to come again
-(ThrottlingException, which every SDK retries with growing pauses), so memory and waiting times are bounded. Calls that
-need no Work never meet a lane.
+machine as long as it likes: a queue of one never keeps another waiting. In a lane accounts and their principals take
+turns; whoever finds it full, and takes most of it, is told to come again (ThrottlingException, which every SDK retries
+with growing pauses), so memory and waiting times are bounded. Calls that need no Work never meet a lane.
 
-Guarantees: what was begun is told its outcome once, on the loop's thread, an exception included; after `close` nothing
-more is told and no thread is left. Does not guarantee an order among the calls of a lane, nor that work is cut short
-when its caller has gone: OpenSSL cannot be interrupted."""
+What is guaranteed of what was begun, `services.lane` says."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from keystead import errors
+from keystead.services.lane import Lane, Told
+from keystead.services.turns import Seat
 
 #: Threads that do quick work, and how much of it may be under way or waiting: the last of 512 RSA-4096 signatures
 #: (1.7 ms each) waits less than half a second for the other 511.
@@ -48,53 +46,6 @@ class Work:
     remote: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of work: what it made, or why it failed."""
-
-    made: Any = field(default=None, repr=False)
-    error: BaseException | None = None
-
-
-Told = Callable[[Outcome], None]
-
-
-class Lane:
-    """Some threads and the work that waits for them: at most ``room`` together. Belongs to the loop's thread."""
-
-    def __init__(self, name: str, threads: int, room: int, loop: asyncio.AbstractEventLoop) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"keystead-{name}")
-        self._room = room
-        self._loop = loop
-        self._under_way = 0
-        self._closed = False
-
-    def begin(self, do: Callable[[], Any], told: Told) -> None:
-        """Have ``do`` done, and ``told`` what came of it. ThrottlingException when there is no room."""
-        if self._under_way >= self._room:
-            raise errors.throttled()
-        self._threads.submit(self._perform, do, told)
-        self._under_way += 1
-
-    def _perform(self, do: Callable[[], Any], told: Told) -> None:
-        """Runs on one of the threads."""
-        try:
-            outcome = Outcome(do())
-        except BaseException as error:  # whatever it was, somebody waits for an answer
-            outcome = Outcome(error=error)
-        self._loop.call_soon_threadsafe(self._ended, told, outcome)
-
-    def _ended(self, told: Told, outcome: Outcome) -> None:
-        self._under_way -= 1
-        if not self._closed:
-            told(outcome)
-
-    def close(self) -> None:
-        """Wait for what the threads are doing, forget what waits. By now nobody waits for an answer any more."""
-        self._closed = True
-        self._threads.shutdown(wait=True, cancel_futures=True)
-
-
 class Workshop:
     """The lanes of one worker process."""
 
@@ -105,10 +56,11 @@ class Workshop:
         self._long = Lane("long", LONG_THREADS, long_room, loop)
         self._remote = Lane("remote", REMOTE_THREADS, REMOTE_ROOM, loop)
 
-    def begin(self, work: Work, told: Told) -> None:
-        """Have ``work`` done; ``told`` is called once, on the loop's thread. ThrottlingException when its lane is full."""
+    def begin(self, work: Work, told: Told, seat: Seat) -> None:
+        """Have ``work`` done for whoever has that seat; ``told`` is called once, on the loop's thread.
+        ThrottlingException when its lane is full."""
         lane = self._remote if work.remote else self._long if work.long else self._quick
-        lane.begin(work.do, told)
+        lane.begin(work.do, told, seat)
 
     def close(self) -> None:
         """To be called when no call is under way any more, or none that will still be answered."""
