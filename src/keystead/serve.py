@@ -275,7 +275,7 @@ class Worker:
             self._tick,
             self._workshop.close,
             partial(self._snapshot.uses.finish, self._committer.afterwards),
-            partial(self._snapshot.key_uses.finish, self._committer.afterwards),
+            partial(self._snapshot.credential_uses.finish, self._committer.afterwards),
             self._committer.close,
             self._counted.close,
             self._journal.close,
@@ -302,7 +302,7 @@ class Worker:
 
     def _write_uses(self) -> None:
         self._snapshot.uses.flush(self._committer.afterwards)
-        self._snapshot.key_uses.flush(self._committer.afterwards)
+        self._snapshot.credential_uses.flush(self._committer.afterwards)
 
     def _look_for_journal(self) -> None:
         try:

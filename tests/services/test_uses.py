@@ -17,6 +17,7 @@ from keystead.services import uses
 from keystead.services.kms.operations import KMS
 from keystead.services.snapshot import Snapshot
 from keystead.services.uses import LastUses
+from keystead.store.identities import CredentialUse
 from keystead.store.interface import StoreUnavailable
 from tests.services.office import ACCOUNT, REGION, Office
 
@@ -247,3 +248,21 @@ def test_noting_a_use_keeps_one_entry_for_a_key() -> None:
     found = noted.of(key)
     assert found is not None
     assert (found.at, found.event_id) == (999.0, "event 999")
+
+
+def test_a_call_is_a_use_of_its_access_key_or_of_the_role_behind_its_session(play: Any) -> None:
+    async def story(office: Office) -> None:
+        role = office.role("Worker")
+        assert office.snapshot.credential_use(role.unique_id) is None
+        await office.call("ListKeys", office.session(role, "night"))
+        expected = CredentialUse(role.unique_id, office.now, "kms", REGION)
+        assert office.snapshot.credential_use(role.unique_id) == expected, "refused or not"
+        await office.call("ListKeys")
+        assert office.snapshot.credential_use("AKIATEST") == CredentialUse("AKIATEST", office.now, "kms", REGION)
+        office.snapshot.credential_uses.flush(office.committer.afterwards)
+        while office.snapshot.credential_uses._under_way:
+            await asyncio.sleep(0.001)
+        assert office.store.read(lambda reader: reader.credential_use(role.unique_id)) == expected
+        assert office.store.read(lambda reader: reader.credential_use("AKIATEST")) is None, "there is no such key"
+
+    play(story)

@@ -21,7 +21,7 @@ from keystead.domain.key import (
     WrappedKey,
     WrappedMaterial,
 )
-from keystead.store.identities import AccessKeyUse, StoredAccessKey
+from keystead.store.identities import CredentialUse, StoredAccessKey
 from keystead.store.interface import Transaction
 
 ACCOUNT = "111122223333"
@@ -203,8 +203,8 @@ def access_key(access_key_id: str = ACCESS_KEY_ID, identity_id: str = USER_ID) -
     )
 
 
-def access_key_use(at: float = 1_700_000_010.0, access_key_id: str = ACCESS_KEY_ID) -> AccessKeyUse:
-    return AccessKeyUse(access_key_id, at, "kms", REGION)
+def credential_use(at: float = 1_700_000_010.0, subject: str = ACCESS_KEY_ID) -> CredentialUse:
+    return CredentialUse(subject, at, "kms", REGION)
 
 
 def put_account(t: Transaction) -> None:
@@ -223,7 +223,7 @@ def put_all(t: Transaction) -> None:
     t.put_last_use(last_use())
     put_identities(t)
     t.put_access_key(access_key())
-    t.put_access_key_use(access_key_use())
+    t.put_credential_use(credential_use())
 
 
 def put_identities(t: Transaction) -> None:

@@ -143,7 +143,7 @@ def test_everything_can_be_deleted_once_nothing_refers_to_it(store: Store) -> No
     def put_and_delete(t: Transaction) -> None:
         examples.put_identities(t)
         t.put_access_key(examples.access_key())
-        t.put_access_key_use(examples.access_key_use())
+        t.put_credential_use(examples.credential_use())
         t.delete_access_key(ACCESS_KEY_ID)
         t.delete_identity(USER_ID)
         t.delete_group(examples.GROUP_ID)
@@ -154,7 +154,7 @@ def test_everything_can_be_deleted_once_nothing_refers_to_it(store: Store) -> No
     assert store.read(lambda r: r.users(ACCOUNT, "/", None, 9)) == []
     assert store.read(lambda r: r.groups(ACCOUNT, "/", None, 9)) == []
     assert store.read(lambda r: r.managed_policies(ACCOUNT, "/", None, 9)) == []
-    assert store.read(lambda r: r.access_key_use(ACCESS_KEY_ID)) is None
+    assert store.read(lambda r: r.credential_use(ACCESS_KEY_ID)) is None
     assert store.read(lambda r: r.attached_to(ACCOUNT, OF_AWS, None, 9)) == []
 
 
@@ -231,16 +231,16 @@ def test_access_keys_of_an_identity_come_oldest_first(store: Store) -> None:
 def test_the_last_use_of_an_access_key_never_goes_back_and_goes_with_the_key(store: Store) -> None:
     def put(t: Transaction) -> None:
         examples.put_identities(t)
-        t.put_access_key_use(examples.access_key_use())
-        assert t.access_key_use(ACCESS_KEY_ID) is None, "of a key that is not there"
+        t.put_credential_use(examples.credential_use())
+        assert t.credential_use(ACCESS_KEY_ID) is None, "of a key that is not there"
         t.put_access_key(examples.access_key())
-        t.put_access_key_use(examples.access_key_use(at=9.0))
-        t.put_access_key_use(examples.access_key_use(at=8.0))
+        t.put_credential_use(examples.credential_use(at=9.0))
+        t.put_credential_use(examples.credential_use(at=8.0))
 
     store.transact(put)
-    assert store.read(lambda r: r.access_key_use(ACCESS_KEY_ID)) == examples.access_key_use(at=9.0)
+    assert store.read(lambda r: r.credential_use(ACCESS_KEY_ID)) == examples.credential_use(at=9.0)
     store.transact(lambda t: t.delete_access_key(ACCESS_KEY_ID))
-    assert store.read(lambda r: r.access_key_use(ACCESS_KEY_ID)) is None
+    assert store.read(lambda r: r.credential_use(ACCESS_KEY_ID)) is None
 
 
 def test_indexes_that_somebody_edited_change_nothing_about_who_holds_what(database: Database, store: Store) -> None:
@@ -253,3 +253,17 @@ def test_indexes_that_somebody_edited_change_nothing_about_who_holds_what(databa
     store.transact(lambda t: t.put_identity(examples.identity(groups=())))
     store.transact(examples.put_identities)
     assert store.read(lambda r: r.members(ACCOUNT, "Keepers", None, 9)) == ["alice"]
+
+
+def test_the_last_use_of_a_role_goes_with_the_role_and_other_identities_have_none(store: Store) -> None:
+    def put(t: Transaction) -> None:
+        examples.put_identities(t)
+        t.put_identity(examples.role())
+        for subject in (examples.ROLE_ID, USER_ID, "AROAOTHER"):
+            t.put_credential_use(examples.credential_use(subject=subject))
+
+    store.transact(put)
+    assert store.read(lambda r: r.credential_use(examples.ROLE_ID)) == examples.credential_use(subject=examples.ROLE_ID)
+    assert store.read(lambda r: (r.credential_use(USER_ID), r.credential_use("AROAOTHER"))) == (None, None)
+    store.transact(lambda t: t.delete_identity(examples.ROLE_ID))
+    assert store.read(lambda r: r.credential_use(examples.ROLE_ID)) is None

@@ -124,7 +124,7 @@ def test_nothing_is_found_under_names_that_were_not_put(store: Store) -> None:
     assert store.read(lambda r: r.group(ACCOUNT, "nobodies")) is None
     assert store.read(lambda r: r.managed_policy(examples.OF_AWS)) is None
     assert store.read(lambda r: r.access_keys(examples.ROLE_ID)) == []
-    assert store.read(lambda r: r.access_key_use("AKIA")) is None
+    assert store.read(lambda r: r.credential_use("AKIA")) is None
     assert store.read(lambda r: r.access_key("AKIA")) is None
     assert store.read(lambda r: r.meta("x")) is None
 

@@ -108,10 +108,9 @@ class Dispatch:
 
     def perform(self, arrival: Arrival, body: bytes) -> None:
         """Carry out one call and give its answer through ``arrival.reply``, now or later."""
-        row, caller = arrival.row, arrival.caller
+        row = arrival.row
         request: Any = None
-        if caller.principal.session is None:
-            self._snapshot.key_uses.note(caller.access_key_id, arrival.now, self._service.name, caller.region)
+        self._snapshot.credential_uses.note(arrival.caller, arrival.now, self._service.name)
         try:
             if row is None:
                 raise errors.not_offered(f"The operation {arrival.operation}")

@@ -20,7 +20,7 @@ from keystead.domain.policy.decide import Candidates, Decision
 from keystead.domain.policy.statements import Policy
 from keystead.services import effective
 from keystead.services.effective import Policies
-from keystead.store.identities import AccessKeyUse
+from keystead.store.identities import CredentialUse
 from keystead.store.interface import Reader
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class Facts(Protocol):
 
     def last_use(self, key: Key) -> LastUse | None: ...
 
-    def access_key_use(self, access_key_id: str) -> AccessKeyUse | None: ...
+    def credential_use(self, subject: str) -> CredentialUse | None: ...
 
     def read(self, question: Callable[[Reader], T]) -> T:
         """Lists and counts, which are never cached."""
@@ -156,8 +156,8 @@ class Rows:
     def last_use(self, key: Key) -> LastUse | None:
         return self._reader.last_use(key.account, key.region, key.key_id)
 
-    def access_key_use(self, access_key_id: str) -> AccessKeyUse | None:
-        return self._reader.access_key_use(access_key_id)
+    def credential_use(self, subject: str) -> CredentialUse | None:
+        return self._reader.credential_use(subject)
 
     def read(self, question: Callable[[Reader], T]) -> T:
         return question(self._reader)

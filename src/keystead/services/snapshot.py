@@ -17,8 +17,8 @@ from keystead.services import change, effective
 from keystead.services.effective import Library, Policies
 from keystead.services.epochs import Epochs
 from keystead.services.facts import LoadedKey, load_key
-from keystead.services.uses import AccessKeyUses, LastUses
-from keystead.store.identities import AccessKeyUse, StoredAccessKey
+from keystead.services.uses import CredentialUses, LastUses
+from keystead.store.identities import CredentialUse, StoredAccessKey
 from keystead.store.interface import ChangeRow, ChangesLost, Reader, Store
 
 K = TypeVar("K", bound=Hashable)
@@ -56,7 +56,7 @@ class Snapshot:
 
     ``open_secret`` opens the secret of an access key, ``open_session`` a session token, or answers None where it is none
     of this server's. ``keys`` and ``credentials`` bound how many of each are kept in memory (about 4 KiB a key with a
-    default policy). ``uses`` and ``key_uses`` are the last uses of keys and of access keys that are not
+    default policy). ``uses`` and ``credential_uses`` are the last uses of keys, and of access keys and roles, that are not
     in the store yet.
     """
 
@@ -72,8 +72,8 @@ class Snapshot:
         "_principals",
         "_refs",
         "_store",
+        "credential_uses",
         "epoch",
-        "key_uses",
         "regions",
         "uses",
     )
@@ -104,7 +104,7 @@ class Snapshot:
         self._policies: _Cache[int, tuple[Principal, Policies]] = _Cache(credentials)
         self._library = Library(credentials)
         self.uses = LastUses()
-        self.key_uses = AccessKeyUses()
+        self.credential_uses = CredentialUses()
         self.epoch = self.newest()
 
     # --- staying current ---------------------------------------------------------------------------------------------
@@ -264,10 +264,10 @@ class Snapshot:
         known = [use for use in (self.uses.of(key), written) if use is not None]
         return max(known, key=lambda use: use.at, default=None)
 
-    def access_key_use(self, access_key_id: str) -> AccessKeyUse | None:
-        """As `last_use`, of an access key."""
-        written = self._store.read(lambda reader: reader.access_key_use(access_key_id))
-        known = [use for use in (self.key_uses.of(access_key_id), written) if use is not None]
+    def credential_use(self, subject: str) -> CredentialUse | None:
+        """As `last_use`, of an access key or a role."""
+        written = self._store.read(lambda reader: reader.credential_use(subject))
+        known = [use for use in (self.credential_uses.of(subject), written) if use is not None]
         return max(known, key=lambda use: use.at, default=None)
 
     def read(self, question: Callable[[Reader], T]) -> T:

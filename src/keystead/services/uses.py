@@ -1,5 +1,5 @@
-"""The last uses of keys (GetKeyLastUsage) and of access keys (GetAccessKeyLastUsed) that a worker has served and not
-written yet.
+"""The last uses of keys (GetKeyLastUsage), of access keys (GetAccessKeyLastUsed) and of roles (GetRole) that a worker has
+served and not written yet.
 
 A use is noted in memory and written in the background with others: never a write for a call. Guarantees: this worker
 knows a use at once, the others when it is written; what could not be written is kept and tried again, one entry a key.
@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from keystead.domain.caller import Caller
 from keystead.domain.key import Key, LastUse
-from keystead.store.identities import AccessKeyUse
+from keystead.store.identities import CredentialUse
 from keystead.store.interface import Store, Transaction
 
 #: Rows of one transaction: a few milliseconds, since whoever changes something waits for the same lock.
@@ -99,22 +100,24 @@ class LastUses(_Uses[Use]):
         return None if use is None else LastUse(key.account, key.region, key.key_id, *use)
 
 
-class AccessKeyUses(_Uses[tuple[float, str, str]]):
-    """Uses of access keys, by id: when, of which service, in which region."""
+class CredentialUses(_Uses[tuple[float, str, str]]):
+    """Uses of access keys, by id, and of roles, by unique id: when, of which service, in which region."""
 
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(lambda transaction, name, use: transaction.put_access_key_use(AccessKeyUse(name, *use)))
+        super().__init__(lambda transaction, name, use: transaction.put_credential_use(CredentialUse(name, *use)))
 
-    def note(self, access_key_id: str, at: float, service: str, region: str) -> None:
-        """The access key has proved a call, whatever came of the call."""
-        self._fresh[access_key_id] = (at, service, region)
+    def note(self, caller: Caller, at: float, service: str) -> None:
+        """The caller has proved a call, whatever came of the call. Of a session the role behind it is noted; the store
+        drops what is of no role."""
+        session = caller.principal.session
+        self._fresh[caller.access_key_id if session is None else session.identity_id] = (at, service, caller.region)
 
-    def of(self, access_key_id: str) -> AccessKeyUse | None:
-        """What is not written yet of this access key."""
-        use = self._known(access_key_id)
-        return None if use is None else AccessKeyUse(access_key_id, *use)
+    def of(self, subject: str) -> CredentialUse | None:
+        """What is not written yet of this access key or role."""
+        use = self._known(subject)
+        return None if use is None else CredentialUse(subject, *use)
 
 
 def _row(key_arn: str, use: Use) -> LastUse:

@@ -25,10 +25,11 @@ class StoredAccessKey:
     created: float
 
 
-class AccessKeyUse(NamedTuple):
-    """When an access key last proved a call, to which service (``kms``) and in which region."""
+class CredentialUse(NamedTuple):
+    """When an access key, or a session of a role, last proved a call, to which service (``kms``) and in which region.
+    ``subject`` is the access key id, or the unique id of the role."""
 
-    access_key_id: str
+    subject: str
     at: float
     service: str
     region: str
@@ -100,7 +101,7 @@ class IdentityReader(Protocol):
     def access_keys(self, identity_id: str) -> list[StoredAccessKey]: ...
 
     # Not covered by a MAC: it is told, and decides nothing.
-    def access_key_use(self, access_key_id: str) -> AccessKeyUse | None: ...
+    def credential_use(self, subject: str) -> CredentialUse | None: ...
 
 
 class IdentityWriter(Protocol):
@@ -128,5 +129,6 @@ class IdentityWriter(Protocol):
     # With what is known of its last use.
     def delete_access_key(self, access_key_id: str) -> None: ...
 
-    # Does nothing when the access key is gone or a later use is known: uses are written some time after they were.
-    def put_access_key_use(self, use: AccessKeyUse) -> None: ...
+    # Does nothing when there is no such access key or role or a later use is known: uses are written some time after they
+    # were.
+    def put_credential_use(self, use: CredentialUse) -> None: ...

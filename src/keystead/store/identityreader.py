@@ -11,7 +11,7 @@ from typing import TypeVar
 from keystead.domain.identity import Group, Identity, IdentityKind, ManagedPolicy
 from keystead.store import rows
 from keystead.store import statements as sql
-from keystead.store.identities import AccessKeyUse, Holder, StoredAccessKey
+from keystead.store.identities import CredentialUse, Holder, StoredAccessKey
 from keystead.store.interface import StoreTampered
 from keystead.store.reads import SqlReads
 
@@ -139,9 +139,9 @@ class SqlIdentityReader(SqlReads):
                 raise StoreTampered("access_keys", (key.access_key_id,))
         return keys
 
-    def access_key_use(self, access_key_id: str) -> AccessKeyUse | None:
-        found = self._execute(sql.READ_ACCESS_KEY_USE, (access_key_id,))
-        return AccessKeyUse(*found[0]) if found else None
+    def credential_use(self, subject: str) -> CredentialUse | None:
+        found = self._execute(sql.READ_CREDENTIAL_USE, (subject,))
+        return CredentialUse(*found[0]) if found else None
 
     # --- lists --------------------------------------------------------------------------------------------------------
 

@@ -216,7 +216,7 @@ READ_ATTACHED_TO: Final = (
 COUNT_ATTACHMENTS: Final = "SELECT COUNT(*) FROM attachments WHERE account = ? AND policy_arn = ? AND as_boundary = ?"
 READ_ACCESS_KEY: Final = f"{_ACCESS_KEYS}WHERE access_key_id = ?"
 READ_ACCESS_KEYS: Final = f"{_ACCESS_KEYS}WHERE identity_id = ? ORDER BY created, access_key_id"
-READ_ACCESS_KEY_USE: Final = "SELECT access_key_id, at, service, region FROM access_key_uses WHERE access_key_id = ?"
+READ_CREDENTIAL_USE: Final = "SELECT subject, at, service, region FROM credential_uses WHERE subject = ?"
 
 READ_SLOTS: Final = (
     "SELECT number, kind, parameters, sealed.data FROM slots JOIN sealed ON sealed.slot = slots.slot ORDER BY number"
@@ -291,13 +291,14 @@ DELETE_LAST_USE: Final = f"DELETE FROM last_uses {_OF_KEY}"
 PUT_ACCOUNT: Final = _put("accounts", ("account", "name", "slot", "created"), 1)
 PUT_ACCESS_KEY: Final = _put("access_keys", ("access_key_id", "identity_id", "slot", "active", "created", "mac"), 1)
 DELETE_ACCESS_KEY: Final = "DELETE FROM access_keys WHERE access_key_id = ?"
-PUT_ACCESS_KEY_USE: Final = (
-    "INSERT INTO access_key_uses (access_key_id, at, service, region) "
-    "SELECT access_keys.access_key_id, ?, ?, ? FROM access_keys WHERE access_keys.access_key_id = ? "
-    "ON CONFLICT (access_key_id) DO UPDATE SET at = excluded.at, service = excluded.service, region = excluded.region "
-    "WHERE excluded.at >= access_key_uses.at"
+PUT_CREDENTIAL_USE: Final = (
+    "INSERT INTO credential_uses (subject, at, service, region) SELECT ?, ?, ?, ? "
+    "WHERE EXISTS (SELECT 1 FROM access_keys WHERE access_key_id = ?) "
+    "OR EXISTS (SELECT 1 FROM identities WHERE unique_id = ? AND kind = 'Role') "
+    "ON CONFLICT (subject) DO UPDATE SET at = excluded.at, service = excluded.service, region = excluded.region "
+    "WHERE excluded.at >= credential_uses.at"
 )
-DELETE_ACCESS_KEY_USE: Final = "DELETE FROM access_key_uses WHERE access_key_id = ?"
+DELETE_CREDENTIAL_USE: Final = "DELETE FROM credential_uses WHERE subject = ?"
 PUT_SLOT: Final = _put("slots", ("number", "kind", "parameters", "slot"), 1)
 DELETE_SLOT: Final = "DELETE FROM slots WHERE number = ?"
 PUT_DOMAIN_KEY: Final = _put("domain_keys", ("version", "slot", "created", "retired"), 1)

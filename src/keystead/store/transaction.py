@@ -16,7 +16,7 @@ from keystead.domain.identity import AWS, Group, Identity, ManagedPolicy
 from keystead.domain.key import Alias, Key, LastUse, Material, WrappedKey, WrappedMaterial
 from keystead.store import rows, vault
 from keystead.store import statements as sql
-from keystead.store.identities import AccessKeyUse, Holder, StoredAccessKey
+from keystead.store.identities import CredentialUse, Holder, StoredAccessKey
 from keystead.store.interface import DomainKeyRow, SlotRow
 from keystead.store.reader import SqlReader
 
@@ -111,6 +111,7 @@ class SqlTransaction(SqlReader):
     def delete_identity(self, unique_id: str) -> None:
         before = self.identity_with_id(unique_id)
         if before is not None:
+            self._execute(sql.DELETE_CREDENTIAL_USE, (unique_id,))
             self._execute(sql.DELETE_IDENTITY, (unique_id,))
             self._index(before.account, before, None)
 
@@ -153,11 +154,12 @@ class SqlTransaction(SqlReader):
         self._execute(sql.PUT_ACCESS_KEY, (access_key_id, identity_id, slot, active, created, mac))
 
     def delete_access_key(self, access_key_id: str) -> None:
-        self._execute(sql.DELETE_ACCESS_KEY_USE, (access_key_id,))
+        self._execute(sql.DELETE_CREDENTIAL_USE, (access_key_id,))
         self._remove(sql.SLOT_OF_ACCESS_KEY, sql.DELETE_ACCESS_KEY, (access_key_id,))
 
-    def put_access_key_use(self, use: AccessKeyUse) -> None:
-        self._execute(sql.PUT_ACCESS_KEY_USE, (float(use.at), use.service, use.region, use.access_key_id))
+    def put_credential_use(self, use: CredentialUse) -> None:
+        subject = (use.subject, use.subject)
+        self._execute(sql.PUT_CREDENTIAL_USE, (use.subject, float(use.at), use.service, use.region, *subject))
 
     def put_slot(self, row: SlotRow) -> None:
         slot = self._place(sql.SLOT_OF_SLOT, (row.number,), row.wrapped)

@@ -96,7 +96,7 @@ def get_access_key_last_used(call: Call[shapes.GetAccessKeyLastUsedRequest]) -> 
         call.permit("iam:GetAccessKeyLastUsed", owner.arn, resource_tags=owner.tags)
     except errors.Refusal as refusal:
         raise errors.access_key_hidden(call.caller.arn, access_key_id, detail=refusal.detail) from None
-    use = call.facts.access_key_use(access_key_id)
+    use = call.facts.credential_use(access_key_id)
     return shapes.GetAccessKeyLastUsedResponse(
         user_name=_name(owner),
         access_key_last_used=shapes.AccessKeyLastUsed(

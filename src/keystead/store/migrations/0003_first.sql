@@ -294,9 +294,9 @@ CREATE TABLE access_keys (
 
 CREATE INDEX access_keys_by_identity ON access_keys (identity_id);
 
--- Decides nothing, so it has no MAC.
-CREATE TABLE access_key_uses (
-  access_key_id TEXT NOT NULL PRIMARY KEY REFERENCES access_keys (access_key_id) DEFERRABLE INITIALLY DEFERRED,
+-- Of an access key, or of the sessions of a role by its unique id. Decides nothing, so it has no MAC.
+CREATE TABLE credential_uses (
+  subject TEXT NOT NULL PRIMARY KEY,
   at $seconds NOT NULL,
   service TEXT NOT NULL,
   region TEXT NOT NULL
