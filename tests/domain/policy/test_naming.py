@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystead.domain.policy.naming import exchanged
+from keystead.domain.policy.naming import exchanged, named
 
 ANN, BOB = "arn:aws:iam::111122223333:user/ann", "arn:aws:iam::111122223333:user/bob"
 ID = "AIDAANNAAAAAAAAAAAAAA"
@@ -53,6 +53,12 @@ def test_the_same_text_elsewhere_stays(document: dict[str, Any]) -> None:
 def test_what_json_spells_otherwise_is_the_same_name() -> None:
     text = '{"Statement":{"Princip\\u0061l":{"AWS":"arn:aws:iam::111122223333:user\\/ann"}}}'
     assert json.loads(exchanged(text, {ANN: ID})) == {"Statement": {"Principal": {"AWS": ID}}}
+
+
+def test_all_names_are_found() -> None:
+    document = policy(statement(Principal={"AWS": [ANN, ID]}), statement(NotPrincipal={"AWS": "111122223333"}))
+    assert named(json.dumps(document)) == {ANN, ID, "111122223333"}
+    assert named(json.dumps(policy(statement(Principal="*")))) == frozenset()
 
 
 def test_signs_inside_texts_are_no_structure() -> None:

@@ -32,6 +32,11 @@ def exchanged(text: str, names: Mapping[str, str]) -> str:
     return "".join(parts) + text[end:]
 
 
+def named(text: str) -> frozenset[str]:
+    """All names of AWS principals in the policy, of whatever kind."""
+    return frozenset(name for _, _, name in _principals(text))
+
+
 def _principals(text: str) -> Iterator[tuple[int, int, str]]:
     """Where the text names principals of AWS: start and end of the string with its quotes, and what it says."""
     # One entry for each object or array around a token: the member of an object that is being read, None in an array.

@@ -101,7 +101,7 @@ class Principals:
         if self.arns and who.arn in self.arns:
             return Named.USER if kind is PrincipalKind.USER else Named.SELF
         best = _EVERYBODY[kind] if self.everybody else Named.NOBODY
-        if best < Named.USER and self.unique_ids and _identity_id(who) in self.unique_ids:
+        if best < Named.USER and self.unique_ids and who.identity_id in self.unique_ids:
             best = Named.USER if kind is PrincipalKind.USER else Named.CAPPED
         if best < Named.CAPPED:
             if who.role_arn is not None and who.role_arn in self.arns:
@@ -122,7 +122,7 @@ class Principals:
             return False
         if who.kind is PrincipalKind.ROOT:
             return True
-        by_id = _identity_id(who) in self.unique_ids
+        by_id = who.identity_id in self.unique_ids
         if who.kind is PrincipalKind.USER:
             return by_id or who.arn in self.arns
         return who.arn in self.arns and (who.role_arn is None or by_id or who.role_arn in self.arns)
@@ -130,11 +130,6 @@ class Principals:
     def _stranger(self, who: Principal) -> bool:
         """Is the principal, which is of no account, named by its own kind."""
         return who.arn in (self.services if who.kind is PrincipalKind.SERVICE else self.federated)
-
-
-def _identity_id(who: Principal) -> str:
-    """The unique id of the user, or of the role behind a session (``AROA…:session``)."""
-    return who.unique_id.partition(":")[0]
 
 
 def compile_principals(element: str | Mapping[str, Iterable[str]]) -> Principals:

@@ -34,7 +34,7 @@ from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.gate import Gate
 from keystead.services.kms import managed
-from keystead.services.kms.policies import check_policy
+from keystead.services.kms.policies import checked_policy
 from keystead.services.kms.tags import check_tags
 from keystead.services.table import operation
 from keystead.services.work import Work
@@ -129,7 +129,7 @@ def create_key(call: Gate[CreateKeyRequest]) -> Change | Work:
     )
     permit_creation(call, key, bypass=bypass)
     check_quota(call)
-    check_policy(call, key.policy, key.arn, bypass=bypass)
+    key = replace(key, policy=checked_policy(call, key.policy, key.arn, bypass=bypass))
     preparation = call.preparation(key)
     if preparation is not None:
         return preparation

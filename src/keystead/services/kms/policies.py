@@ -20,31 +20,26 @@ from keystead.model.generated.kms import (
     ListKeyPoliciesResponse,
     PutKeyPolicyRequest,
 )
-from keystead.services import change
+from keystead.services import change, principals
 from keystead.services.call import Call
 from keystead.services.change import Change
 from keystead.services.table import operation
-from keystead.store.interface import Reader
 
 DEFAULT = "default"
 
 
-def check_policy(call: Call[Any], text: str, key_arn: str, *, bypass: bool) -> None:
-    """Refuse a key policy that is too long, does not parse, or would lock out the caller (unless told to ``bypass``
-    that last check)."""
+def checked_policy(call: Call[Any], text: str, key_arn: str, *, bypass: bool) -> str:
+    """A key policy as it is kept. Refuses one that is too long, does not parse, names somebody who does not exist, or
+    would lock out the caller (unless told to ``bypass`` that last check)."""
     if len(text.encode()) > limits.KEY_POLICY_BYTES:
         raise errors.limit_exceeded(f"The key policy is larger than the limit of {limits.KEY_POLICY_BYTES} bytes.")
     policy = document.parse_key_policy(text)
-    if not call.facts.read(lambda reader: _all_exist(reader, policy.identities)):
+    kept = call.facts.read(lambda reader: principals.bind_policy(reader, text, policy.identities))
+    if kept is None:
         raise invalid_principals()
     if not bypass and not decide.allows_put_policy(policy, call.caller, key_arn):
         raise errors.policy_lockout()
-
-
-def _all_exist(reader: Reader, identities: frozenset[str]) -> bool:
-    """Whether every user and role that a policy names by ARN is one of ours. A unique id is what is left of a
-    principal that was deleted: it matches nobody, and a policy that shows one can be put back as it is."""
-    return all(reader.identity(name) is not None for name in identities if name.startswith("arn:"))
+    return kept
 
 
 @operation("GetKeyPolicy", keys=KeyTypes.ANY, logged={"key_id": None, "policy_name": DEFAULT})
@@ -52,7 +47,8 @@ def get_key_policy(call: Call[GetKeyPolicyRequest]) -> GetKeyPolicyResponse:
     key = call.key(call.request.key_id)
     if call.request.policy_name not in {None, DEFAULT}:
         raise errors.no_such_policy()
-    return GetKeyPolicyResponse(policy=key.policy, policy_name=DEFAULT)
+    shown = call.facts.read(lambda reader: principals.show_policy(reader, key.policy))
+    return GetKeyPolicyResponse(policy=shown, policy_name=DEFAULT)
 
 
 @operation("ListKeyPolicies", keys=KeyTypes.ANY, logged={"key_id": None, "limit": None, "marker": None})
@@ -82,5 +78,4 @@ def put_key_policy(call: Call[PutKeyPolicyRequest]) -> Change:
     key = call.key(request.key_id, bypass_lockout=bypass)
     if request.policy_name not in {None, DEFAULT}:
         raise errors.no_such_policy()
-    check_policy(call, request.policy, key.arn, bypass=bypass)
-    return change.keep(replace(key, policy=request.policy))
+    return change.keep(replace(key, policy=checked_policy(call, request.policy, key.arn, bypass=bypass)))

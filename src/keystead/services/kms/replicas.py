@@ -30,7 +30,7 @@ from keystead.services.call import Call
 from keystead.services.change import Change, Elsewhere, Writes
 from keystead.services.gate import Gate
 from keystead.services.kms.keys import check_quota, metadata, permit_creation
-from keystead.services.kms.policies import check_policy
+from keystead.services.kms.policies import checked_policy
 from keystead.services.table import operation
 from keystead.store.interface import Transaction
 
@@ -77,13 +77,14 @@ def replicate_key(call: Gate[ReplicateKeyRequest]) -> Change:
     if call.facts.key(replica.account, replica.region, replica.key_id) is not None:
         raise errors.replica_exists(replica.arn)
     check_quota(there)
-    check_policy(there, replica.policy, replica.arn, bypass=bypass)
+    policy = replica.policy
+    replica = replace(replica, policy=checked_policy(there, policy, replica.arn, bypass=bypass))
     members = call.facts.read(lambda reader: family.related(reader, primary, call.now))
     created = metadata(replace(replica, state=KeyState.CREATING, material_id=None), members)
     return Change(
         ReplicateKeyResponse(
             replica_key_metadata=created,
-            replica_policy=replica.policy,
+            replica_policy=policy,
             replica_tags=[Tag(tag_key=name, tag_value=value) for name, value in tags],
         ),
         (change.put(replica), *call.copied_material(primary, replica), *_held_back(call, members, replica)),
