@@ -59,6 +59,7 @@ BEYOND = {
         "DescribeKey",
         "InvalidGrantTokenException",
     ): "it takes GrantTokens, and the model declares nothing for wrong ones",
+    ("CreateRole", "NoSuchEntity"): "it takes a boundary, and the model declares nothing for one that is not there",
 }
 
 #: (operation, constructor): what a syntax tree suggests and cannot happen.
@@ -66,6 +67,13 @@ UNREACHED = {
     ("CreateAlias", "aliases_not_supported"): "a target that is an alias is refused before, in other words",
     ("UpdateAlias", "aliases_not_supported"): "a target that is an alias is refused before, in other words",
     ("DeleteAlias", "aliases_not_supported"): "the key is the one behind the alias, by its id",
+    **{
+        (name, "malformed_policy"): "policies of a request are refused as invalid input, stored ones were checked"
+        for name in (
+            *("SimulateCustomPolicy", "SimulatePrincipalPolicy"),
+            *("GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy"),
+        )
+    },
 }
 
 

@@ -1,13 +1,16 @@
 """Paging: what a marker remembers, and how a page is cut.
 
 A marker names the operation, its account and region, the question asked and the last item given, so that it continues
-that list only. It is sealed before it leaves (`services.call`), so a caller can neither read nor make one."""
+that list only. It is sealed before it leaves (`services.call`), so a caller can neither read nor make one. All but the
+last item stands in it as a digest: sealed and in Base64 a marker may not be longer than the 320 characters that IAM's
+model gives it, whatever was asked."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -15,8 +18,10 @@ from keystead import errors
 
 T = TypeVar("T")
 
+_DIGEST_BYTES: Final = 16
 
-class Marker(msgspec.Struct, frozen=True, array_like=True):
+
+class Marker(msgspec.Struct, frozen=True):
     """Where a list stopped: ``question`` is what was asked besides paging (a key id, or empty), ``after`` the last
     item given."""
 
@@ -27,18 +32,24 @@ class Marker(msgspec.Struct, frozen=True, array_like=True):
     after: str
 
     def encode(self) -> bytes:
-        return msgspec.msgpack.encode(self)
+        list_name = (self.operation, self.account, self.region, self.question)
+        return msgspec.msgpack.encode((_digest(*list_name), self.after))
+
+
+def _digest(*list_name: str) -> bytes:
+    """Which list it is. MessagePack keeps the parts apart."""
+    return hashlib.sha256(msgspec.msgpack.encode(("keystead marker 1", *list_name))).digest()[:_DIGEST_BYTES]
 
 
 def decode(data: bytes, operation: str, account: str, region: str, question: str) -> str:
     """The item after which the list continues. Refuses a marker of another list with InvalidMarkerException."""
     try:
-        marker = msgspec.msgpack.decode(data, type=Marker)
+        digest, after = msgspec.msgpack.decode(data, type=tuple[bytes, str])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the second: a text that is not UTF-8
         raise errors.invalid_marker() from error
-    if (marker.operation, marker.account, marker.region, marker.question) != (operation, account, region, question):
+    if digest != _digest(operation, account, region, question):
         raise errors.invalid_marker()
-    return marker.after
+    return after
 
 
 @dataclass(frozen=True, slots=True)

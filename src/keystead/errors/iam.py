@@ -118,6 +118,100 @@ def no_boundary(kind: str, name: str) -> Refusal:
     return no_such_entity(f"The {kind} with name {name} does not have a permissions boundary.")
 
 
+# --- roles ------------------------------------------------------------------------------------------------------------
+
+
+def role_not_found(name: str) -> Refusal:
+    return no_such_entity(f"The role with name {name} cannot be found.")
+
+
+def role_exists(name: str) -> Refusal:
+    return entity_already_exists(f"Role with name {name} already exists.")
+
+
+def attached_arn_invalid(arn: str) -> Refusal:
+    return validation(f"ARN {arn} is not valid.")
+
+
+# --- managed policies -------------------------------------------------------------------------------------------------
+
+
+def policy_exists(name: str) -> Refusal:
+    return entity_already_exists(f"A policy called {name} already exists. Duplicate names are not allowed.")
+
+
+def policy_version_not_found(arn: str, version: str) -> Refusal:
+    return no_such_entity(f"Policy {arn} version {version} does not exist or is not attachable.")
+
+
+def too_many_versions(most: int) -> Refusal:
+    return over_limit(
+        f"A managed policy can have up to {most} versions. Before you create a new version, you must delete an existing "
+        "version."
+    )
+
+
+def default_version() -> Refusal:
+    return delete_conflict("Cannot delete the default version of a policy.")
+
+
+def policy_attached() -> Refusal:
+    return delete_conflict("Cannot delete a policy attached to entities.")
+
+
+def policy_has_versions() -> Refusal:
+    return delete_conflict(
+        "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The "
+        "default version is deleted with the policy."
+    )
+
+
+def policy_of_aws(caller_arn: str, permission: str, arn: str) -> Refusal:
+    """Policies of AWS cannot be changed, whatever the caller may do. That AWS adds nothing to this sentence is not
+    known."""
+    return access_denied(f"User: {caller_arn} is not authorized to perform: {permission} on resource: policy {arn}")
+
+
+# --- simulation -------------------------------------------------------------------------------------------------------
+
+
+def no_such_source(arn: str) -> Refusal:
+    """What is to be simulated is no user, group or role."""
+    return invalid_input(f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
+
+
+def malformed_input(what: str, sentence: str) -> Refusal:
+    """A policy that a simulation is given does not parse. AWS's sentence is not known."""
+    return invalid_input(f"{what} is not a policy: {sentence}")
+
+
+def caller_not_a_user(arn: str) -> Refusal:
+    """AWS's sentence is not known."""
+    return invalid_input(f"The caller of a simulation must be a user: {arn} is none.")
+
+
+def bad_action(action: str) -> Refusal:
+    """AWS's sentence is not known."""
+    return invalid_input(
+        f"The action {action} is not valid: it must name a service and an operation, without wildcards."
+    )
+
+
+def one_boundary() -> Refusal:
+    """AWS's sentence is not known."""
+    return invalid_input("A simulation takes one permissions boundary at most.")
+
+
+def caller_missing() -> Refusal:
+    """A resource policy says whom it means, and nobody is named. AWS's sentence is not known."""
+    return invalid_input("A simulation with a resource policy needs the ARN of a caller.")
+
+
+def bad_context_entry(name: str) -> Refusal:
+    """AWS's sentence is not known."""
+    return invalid_input(f"The values of the context key {name} are not of its type.")
+
+
 # --- tags -------------------------------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,14 @@ def user_id(random: Random) -> str:
     return unique_id("AIDA", random, 21)
 
 
+def role_id(random: Random) -> str:
+    return unique_id("AROA", random, 21)
+
+
+def policy_id(random: Random) -> str:
+    return unique_id("ANPA", random, 21)
+
+
 def access_key_id(random: Random) -> str:
     return unique_id("AKIA", random, 20)
 

@@ -90,6 +90,84 @@ def person(server: Server, iam: Any, made: Callable[..., str]) -> Callable[..., 
     return make
 
 
+@pytest.fixture
+def role(server: Server, iam: Any) -> Iterator[Callable[..., str]]:
+    """Make a role that the administrator may assume; it is gone after the test."""
+    names: list[str] = []
+    trusting = document(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{server.account}:user/admin"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+
+    def make(name: str | None = None, trust: str = trusting, **members: Any) -> str:
+        name = name or f"role-{uuid.uuid4().hex[:12]}"
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **members)
+        names.append(name)
+        return name
+
+    yield make
+    for name in names:
+        _clear_role(iam, name)
+
+
+@pytest.fixture
+def policy(iam: Any) -> Iterator[Callable[..., str]]:
+    """Make a managed policy of these statements and say its ARN; it is gone after the test."""
+    arns: list[str] = []
+
+    def make(*statements: dict[str, Any], **members: Any) -> str:
+        members.setdefault("PolicyName", f"policy-{uuid.uuid4().hex[:12]}")
+        text = members.pop("PolicyDocument", None) or document(*(statements or (allow("kms:ListKeys"),)))
+        arns.append(iam.create_policy(PolicyDocument=text, **members)["Policy"]["Arn"])
+        return arns[-1]
+
+    yield make
+    for arn in arns:
+        _clear_policy(iam, arn)
+
+
+def _clear_role(iam: Any, name: str) -> None:
+    try:
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=name, PolicyArn=attached["PolicyArn"])
+        iam.delete_role(RoleName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+
+
+def _clear_policy(iam: Any, arn: str) -> None:
+    """Take the policy from whoever has it, and then away."""
+    try:
+        holders = iam.list_entities_for_policy(PolicyArn=arn)
+        for kind, key in (("User", "UserName"), ("Role", "RoleName"), ("Group", "GroupName")):
+            for holder in holders[f"Policy{kind}s"]:
+                _release(iam, kind.lower(), {key: holder[key]}, arn)
+        for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+        iam.delete_policy(PolicyArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+
+
+def _release(iam: Any, kind: str, named: dict[str, str], arn: str) -> None:
+    if arn in [
+        each["PolicyArn"] for each in getattr(iam, f"list_attached_{kind}_policies")(**named)["AttachedPolicies"]
+    ]:
+        getattr(iam, f"detach_{kind}_policy")(PolicyArn=arn, **named)
+    if kind != "group":
+        found = getattr(iam, f"get_{kind}")(**named)[kind.capitalize()]
+        if found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") == arn:
+            getattr(iam, f"delete_{kind}_permissions_boundary")(**named)
+
+
 def _clear_user(iam: Any, name: str) -> None:
     try:
         for group in iam.list_groups_for_user(UserName=name)["Groups"]:

@@ -485,7 +485,9 @@ _ABSENT: Final = Reading("", lambda _: None, many=False, steady=True)
 
 
 def reading(name: str, *, key_policy: bool) -> Reading:
-    """The condition key of that name, in any case. An unknown key is absent in every call."""
+    """The condition key of that name, in any case. An unknown key is absent in every call; it keeps its name, since a
+    simulation may be told its value.
+    """
     name = name.lower()
     row = KEYS.get(name)
     if row is not None:
@@ -494,4 +496,6 @@ def reading(name: str, *, key_policy: bool) -> Reading:
         if name.startswith(prefix):
             return Reading(name, None, False, family.steady, family, name.removeprefix(prefix))
     claim = _CLAIM.fullmatch(name)
-    return _ABSENT if claim is None else Reading(name, None, claim[1] == "amr", False, _CLAIMS, name)
+    return (
+        _ABSENT._replace(name=name) if claim is None else Reading(name, None, claim[1] == "amr", False, _CLAIMS, name)
+    )

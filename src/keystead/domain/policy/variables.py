@@ -11,6 +11,7 @@ Source: "IAM policy elements: Variables and tags" (IAM user guide).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -89,3 +90,8 @@ def parse(text: str, *, key_policy: bool) -> tuple[Piece, ...] | Template:
         parts.append(Piece(text[at:]))
     literal = tuple(part for part in parts if isinstance(part, Piece))
     return literal if len(literal) == len(parts) else Template(tuple(parts))
+
+
+def names(text: str) -> Iterator[str]:
+    """The condition keys whose values a text wants, as it spells them."""
+    return (found[2].strip() for found in _VARIABLE.finditer(text) if found[2] is not None)

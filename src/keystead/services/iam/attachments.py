@@ -58,8 +58,13 @@ def detach(attached: Attached, policy_arn: str) -> Attached:
 
 def listed(call: Call[Any], question: str, attached: Attached, path_prefix: str | None) -> Page[AttachedPolicy]:
     """A page of attached policies in paths that begin with the prefix, by name."""
-    found = sorted((_entry(one) for one in attached if _path(one).startswith(path_prefix or "/")), key=_name)
+    found = shown(tuple(one for one in attached if _path(one).startswith(path_prefix or "/")))
     return page_of(call, f"{question} {path_prefix or ''}", found, _name)
+
+
+def shown(attached: Attached) -> list[AttachedPolicy]:
+    """All of them, by name."""
+    return sorted((_entry(one) for one in attached), key=_name)
 
 
 def boundary(call: Call[Any], policy_arn: str | None) -> str | None:
@@ -81,7 +86,9 @@ def _entry(policy_arn: str) -> AttachedPolicy:
 
 
 def _name(policy: AttachedPolicy) -> str:
-    return f"{policy.policy_name} {policy.policy_arn}"
+    """What tells it from the others; an account's policies have names of their own, and so have those of AWS."""
+    owner = (policy.policy_arn or "").split(":")[4]
+    return f"{policy.policy_name} {owner}"
 
 
 def _path(policy_arn: str) -> str:

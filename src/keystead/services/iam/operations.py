@@ -10,8 +10,15 @@ from keystead.services.iam import (
     accesskeys,
     account,
     credentials,
+    details,
+    entities,
     grouppolicies,
     groups,
+    policies,
+    policyversions,
+    rolepolicies,
+    roles,
+    simulation,
     userpolicies,
     users,
     usertags,
@@ -20,29 +27,10 @@ from keystead.services.table import Service, collect
 
 #: By reason. What is to come is one topic a line of its own, so that a topic is offered by taking it out.
 _REASONS: Final = {
-    "roles are not offered yet": (
-        *("CreateRole", "DeleteRole", "GetRole", "ListRoles", "UpdateRole", "UpdateRoleDescription"),
-        *("TagRole", "UntagRole", "ListRoleTags", "UpdateAssumeRolePolicy"),
-        *("PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"),
-    ),
-    "policies of roles are not offered yet": (
-        *("PutRolePolicy", "GetRolePolicy", "DeleteRolePolicy", "ListRolePolicies"),
-        *("AttachRolePolicy", "DetachRolePolicy", "ListAttachedRolePolicies"),
-    ),
-    "managed policies are not offered yet": (
-        *("CreatePolicy", "DeletePolicy", "GetPolicy", "ListPolicies"),
-        *("CreatePolicyVersion", "DeletePolicyVersion", "GetPolicyVersion", "ListPolicyVersions"),
-        *("SetDefaultPolicyVersion", "ListEntitiesForPolicy", "TagPolicy", "UntagPolicy", "ListPolicyTags"),
-    ),
-    "the account's details are not offered yet": ("GetAccountAuthorizationDetails",),
-    "simulation is not offered yet": (
-        *("SimulateCustomPolicy", "SimulatePrincipalPolicy"),
-        *("GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy"),
-    ),
     "there are no instances to hand a role to": (
         *("CreateInstanceProfile", "DeleteInstanceProfile", "GetInstanceProfile"),
         *("AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile"),
-        *("ListInstanceProfiles", "ListInstanceProfilesForRole"),
+        *("ListInstanceProfiles",),
         *("ListInstanceProfileTags", "TagInstanceProfile", "UntagInstanceProfile"),
     ),
     "there is no console to sign in to with a password": (
@@ -103,8 +91,15 @@ IAM: Final = Service(
             accesskeys,
             account,
             credentials,
+            details,
+            entities,
             grouppolicies,
             groups,
+            policies,
+            policyversions,
+            rolepolicies,
+            roles,
+            simulation,
             userpolicies,
             users,
             usertags,

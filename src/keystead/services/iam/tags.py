@@ -25,6 +25,11 @@ def shown(tags: Tags) -> list[Tag]:
     return [Tag(key=key, value=value) for key, value in tags]
 
 
+def in_order(tags: Tags) -> Tags:
+    """As answers about roles and policies list them: by key."""
+    return tuple(sorted(tags))
+
+
 def merged(held: Tags, added: Tags, *, folded: bool) -> Tags:
     """What is held after ``added`` was put: checked, the new ones first."""
     _check(added, folded=folded)
