@@ -55,6 +55,7 @@ class Counted(Protocol):
 _COMMON: Final = b"Cache-Control: no-cache, no-store, must-revalidate, private\r\nExpires: 0\r\nPragma: no-cache\r\n"
 _JSON: Final = b"Content-Type: application/x-amz-json-1.1\r\n" + _COMMON
 _XML: Final = b"Content-Type: text/xml\r\n" + _COMMON
+_PLAIN_JSON: Final = b"Content-Type: application/json\r\n" + _COMMON
 _PLAIN: Final = b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
 _TEXT_LENGTH: Final = 1_024
 
@@ -155,6 +156,8 @@ class Entrance:
         """A request of the query services."""
         action: str | None = ""
         behind, namespace = None, forms.NO_SERVICE
+        json = forms.wants_json(named)
+        common = _PLAIN_JSON if json else _XML
         try:
             text = forms.text(request)
             action, version = forms.asked(text)
@@ -165,16 +168,23 @@ class Entrance:
             if codec is None or behind is None or operation is None:
                 raise errors.invalid_action(action, version)
             namespace = codec.namespace
+            row = behind.service.rows.get(action)
+            if request.method == "GET" and row is not None and not row.safe:
+                raise errors.not_offered(f"{action} by GET")
             self._snapshot.refresh()
             caller = behind.verify(request, now=now)
         except errors.Refusal as refusal:
             spoken = errors.in_query_services(refusal)
             self._count(request, spoken, action or "", behind)
             body = query.render_refusal(spoken, namespace, request_id)
-            answerer.send(spoken.status, _head(request_id, _XML), body)
+            if json:
+                body = query.render_refusal_json(spoken, request_id)
+            answerer.send(spoken.status, _head(request_id, common), body)
             return
-        row = behind.service.rows.get(action)
-        exchange, reply = query.Exchange(operation, request_id), partial(_answer, answerer, request_id, _XML)
+        exchange, reply = (
+            query.Exchange(operation, request_id, json=json),
+            partial(_answer, answerer, request_id, common),
+        )
         wire = _wire(request, request_id, named)
         behind.perform(Arrival(action, row, exchange, caller, now, wire, reply, answerer), text)
 
@@ -210,6 +220,7 @@ def _verifying(room: Room, snapshot: Snapshot, scope: Scope) -> Callable[..., Ca
         regions=scope.regions | service.also_signed_for,
         default_region=service.region or scope.default_region,
         skew=scope.skew,
+        presigned_seconds=forms.PRESIGNED_SECONDS if isinstance(room.codec, query.Codec) else None,
     )
     if service.region is None:
         return verify

@@ -23,6 +23,10 @@ NO_SERVICE: Final = "http://webservices.amazon.com/AWSFault/2005-15-09"
 _FORM: Final = b"application/x-www-form-urlencoded"
 _OF_A_SIGNATURE: Final = b"X-Amz-"
 
+#: How long a presigned form can be used. STS takes no notice of X-Amz-Expires, and clients rely on it: tokens of
+#: aws-iam-authenticator say 60 seconds and are used for fourteen minutes (aws-sdk-go issue 2167).
+PRESIGNED_SECONDS: Final = 900
+
 asked = form.asked
 
 
@@ -42,3 +46,10 @@ def text(request: Request) -> bytes:
         return request.body
     parts = [part for part in query.split(b"&") if not part.startswith(_OF_A_SIGNATURE)]
     return b"&".join([*parts, request.body] if request.body else parts)
+
+
+def wants_json(named: Mapping[bytes, bytes]) -> bool:
+    """Whether the client accepts JSON by that name, as aws-iam-authenticator does. The header need not be signed: it
+    chooses how an answer is written, not what it says."""
+    accepted = named.get(b"accept", b"").lower()
+    return any(one.partition(b";")[0].strip() == b"application/json" for one in accepted.split(b","))

@@ -1,5 +1,7 @@
 """The AWS query protocol compiled from a pinned model: forms to structures, answers and refusals to XML.
 
+An answer is XML, or JSON for a client that accepts it (`Exchange`).
+
 Guarantees: `Operation.decode` returns a request that satisfies every constraint of the model, or raises one Refusal
 that names all broken constraints; no text whatsoever makes it raise anything else. Whatever is answered is well-formed
 XML and carries the request's id. Does not guarantee what only the service knows.
@@ -85,6 +87,14 @@ class Operation:
         metadata = xml.element("ResponseMetadata", xml.element("RequestId", request_id))
         return _document(f"{self.name}Response", self._tables.namespace, result + metadata)
 
+    def encode_json(self, answer: Structure | None, request_id: str) -> bytes:
+        """The same as JSON, in the same elements. Raises TypeError as `encode` does."""
+        output, wrapper = self._row.output, self._row.wrapper
+        if not (answer is None if output is None else isinstance(answer, output)):
+            raise TypeError(f"{self.name} was answered with {type(answer).__name__}")
+        result = {} if output is None else {wrapper or f"{self.name}Result": answer}
+        return _json({f"{self.name}Response": {**result, "ResponseMetadata": {"RequestId": request_id}}})
+
     def spoken(self, refusal: errors.Refusal) -> errors.Refusal:
         """The refusal in the words of the query services."""
         return errors.in_query_services(refusal)
@@ -119,24 +129,30 @@ class Operation:
 
 
 class Exchange:
-    """One request of an operation and its answer, which names it: a codec like `awsjson.OperationCodec`."""
+    """One request of an operation and its answer, which names it: a codec like `awsjson.OperationCodec`. ``json``: the
+    answer is JSON instead of XML, as these services give it to whoever accepts that."""
 
-    __slots__ = ("_operation", "_request_id")
+    __slots__ = ("_json", "_operation", "_request_id")
 
-    def __init__(self, operation: Operation, request_id: str) -> None:
+    def __init__(self, operation: Operation, request_id: str, *, json: bool = False) -> None:
         self._operation = operation
         self._request_id = request_id
+        self._json = json
 
     def decode(self, body: bytes) -> Structure:
         return self._operation.decode(body)
 
     def encode(self, answer: Any) -> bytes:
+        if self._json:
+            return self._operation.encode_json(answer, self._request_id)
         return self._operation.encode(answer, self._request_id)
 
     def spoken(self, refusal: errors.Refusal) -> errors.Refusal:
         return self._operation.spoken(refusal)
 
     def render(self, refusal: errors.Refusal) -> bytes:
+        if self._json:
+            return render_refusal_json(refusal, self._request_id)
         return self._operation.render(refusal, self._request_id)
 
 
@@ -163,6 +179,18 @@ def render_refusal(refusal: errors.Refusal, namespace: str, request_id: str) -> 
     if refusal.message is not None:
         error += xml.element("Message", xml.text(xml.presentable(refusal.message)))
     return _document("ErrorResponse", namespace, xml.element("Error", error) + xml.element("RequestId", request_id))
+
+
+def render_refusal_json(refusal: errors.Refusal, request_id: str) -> bytes:
+    """The same as JSON."""
+    said = {} if refusal.message is None else {"Message": refusal.message.encode("utf-8", "replace").decode()}
+    kind = "Sender" if refusal.status < 500 else "Receiver"
+    return _json({"Error": {"Type": kind, "Code": refusal.code, **said}, "RequestId": request_id})
+
+
+def _json(value: Any) -> bytes:
+    """JSON in which no text opens an element: a reader that takes it for XML must not find in it what a caller put there."""
+    return msgspec.json.encode(value).replace(b"<", rb"\u003c")
 
 
 def _document(root: str, namespace: str, content: str) -> bytes:

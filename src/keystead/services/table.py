@@ -60,6 +60,12 @@ class Row:
     answer_logged: bool
     noted: Callable[[Gate[Any], Any], Mapping[str, Any]] | None
 
+    @property
+    def safe(self) -> bool:
+        """Whether it changes and makes nothing, so that a GET may ask for it (RFC 9110 section 9.2.1). What makes
+        something, such as the credentials of a session, shows its answer in the record."""
+        return not self.mutates and not self.answer_logged
+
     def parameters(self, request: object) -> dict[str, Any] | None:
         """CloudTrail's requestParameters of this request: only what the row lists, never plaintext, ciphertext or
         tokens."""
@@ -111,10 +117,10 @@ def operation(
     Refuses with ValueError a row of KMS that does not say what keys it is for, and one of another service that speaks
     of keys or lists what is logged."""
     service, _, own = name.rpartition(":")
+    answers = bool(service) and mutates if answer_logged is None else answer_logged
     if service:
         if keys is not None or states is not States.ANY or aliases or cross_account or logged or computed or noted:
             raise ValueError(f"{name}: what rows say of keys, and of what is logged, is KMS's alone")
-        answers = mutates if answer_logged is None else answer_logged
         noted = partial(shown.noted, service, own) if answers else None
     elif keys is None:
         raise ValueError(f"{name} does not say what keys it works with")
@@ -136,7 +142,7 @@ def operation(
             logged=tuple((attribute, camel(attribute), default) for attribute, default in (logged or {}).items()),
             computed=tuple((camel(attribute), function) for attribute, function in (computed or {}).items()),
             withheld=tuple(withheld),
-            answer_logged=bool(answer_logged),
+            answer_logged=answers,
             noted=noted,
         )
 
