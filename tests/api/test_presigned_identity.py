@@ -93,7 +93,11 @@ def test_a_client_of_vault_proves_who_it_is(server: Server) -> None:
         }
     )
 
-    received = {name: base64.b64decode(value) for name, value in json.loads(handed_over).items() if name.startswith("iam_request_")}
+    received = {
+        name: base64.b64decode(value)
+        for name, value in json.loads(handed_over).items()
+        if name.startswith("iam_request_")
+    }
     headers = json.loads(received["iam_request_headers"])
     assert "x-vault-aws-iam-server-id" in headers["Authorization"]
     url, body = received["iam_request_url"].decode(), received["iam_request_body"]
