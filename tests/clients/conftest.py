@@ -25,7 +25,7 @@ def pointing_at(server: Server) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(server.home),
-        "AWS_ENDPOINT_URL_KMS": server.endpoint,
+        **{f"AWS_ENDPOINT_URL_{service}": server.endpoint for service in ("KMS", "IAM", "STS")},
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": access_key_id,

@@ -83,7 +83,7 @@ class Program(ABC):
 
 
 class AwsCli(Program):
-    """``aws kms operation``: members as --cli-input-json, blobs from files.
+    """``aws kms operation``, or ``aws iam operation`` for ``iam:Operation``: members as --cli-input-json, blobs from files.
 
     Releases of the CLI come after the model. For an operation that the installed one does not know it is given the
     pinned model, in the way that AWS documents for models of one's own (AWS_DATA_PATH)."""
@@ -106,16 +106,16 @@ class AwsCli(Program):
             file.write_bytes(members.pop(name))
             options += [f"--{dashed(name)}", f"fileb://{file}"]
         models = {"AWS_DATA_PATH": str(self.models())} if operation in self.unknown else {}
-        ended = self.run(
-            "kms", dashed(operation), "--cli-input-json", json.dumps(members), *options, environment=models
-        )
+        service, _, own = operation.rpartition(":")
+        command = (service or "kms", dashed(own))
+        ended = self.run(*command, "--cli-input-json", json.dumps(members), *options, environment=models)
         if ended.returncode:
             refused = re.search(
                 r"An error occurred \((\w+)\) when calling the \w+ operation(?: \(.*?\))?: ?(.*)",
                 ended.stderr,
                 re.DOTALL,
             )
-            assert refused, f"aws kms {dashed(operation)} ended with {ended.returncode}:\n{ended.stderr}"
+            assert refused, f"aws {' '.join(command)} ended with {ended.returncode}:\n{ended.stderr}"
             raise Refused(refused[1], refused[2].strip())
         answer = json.loads(ended.stdout or "{}")
         return {name: base64.b64decode(value) if name in BLOBS else value for name, value in answer.items()}
@@ -197,4 +197,4 @@ PROGRAMS: tuple[type[Program], ...] = (AwsCli, JavaScript)
 
 def dashed(name: str) -> str:
     """``GenerateDataKey`` -> ``generate-data-key``, as the AWS CLI spells operations and members."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
