@@ -7,6 +7,7 @@ manages those are listed that the account makes use of."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from keystead.domain import awspolicies
@@ -26,7 +27,6 @@ _ALL: Final = "/"  # the path of everything
 class _Entry(NamedTuple):
     kind: str  # EntityType
     thing: Identity | Group | ManagedPolicy
-    shown: Any
 
 
 @operation("iam:GetAccountAuthorizationDetails")
@@ -38,15 +38,10 @@ def get_account_authorization_details(
     wanted = [kind for kind in _LISTS if kind in (call.request.filter or _LISTS)]
 
     def find(reader: Reader, after: str | None, limit: int) -> list[_Entry]:
-        found: list[_Entry] = []
-        for kind, thing in _entries(reader, account, wanted, after):
-            found.append(_Entry(kind, thing, _SHOWN[kind](call, reader, thing)))
-            if len(found) == limit:
-                break
-        return found
+        return list(islice(_entries(reader, account, wanted, after), limit))
 
     found = page(call, " ".join(wanted), find, lambda each: f"{each.kind}/{each.thing.name}")
-    shown = {kind: [each.shown for each in found.items if each.kind == kind] for kind in _LISTS}
+    shown = {kind: [_SHOWN[kind](call, each.thing) for each in found.items if each.kind == kind] for kind in _LISTS}
     return shapes.GetAccountAuthorizationDetailsResponse(
         user_detail_list=shown["User"],
         group_detail_list=shown["Group"],
@@ -57,16 +52,14 @@ def get_account_authorization_details(
     )
 
 
-def _entries(
-    reader: Reader, account: str, kinds: list[str], after: str | None
-) -> Iterator[tuple[str, Identity | Group | ManagedPolicy]]:
+def _entries(reader: Reader, account: str, kinds: list[str], after: str | None) -> Iterator[_Entry]:
     """Everything of these kinds behind the place ``after``, kind by kind, each by name."""
     begun, _, last = (after or "").partition("/")
     for kind in kinds[kinds.index(begun) :] if begun else kinds:
         name = last if kind == begun else None
         while batch := _LISTS[kind](reader, account, name):
             for thing in batch:
-                yield kind, thing
+                yield _Entry(kind, thing)
             name = batch[-1].name
 
 
@@ -97,7 +90,7 @@ def _inline(holder: Identity | Group) -> list[shapes.PolicyDetail]:
     ]
 
 
-def _user(_call: Call[Any], _reader: Reader, user: Identity) -> shapes.UserDetail:
+def _user(_call: Call[Any], user: Identity) -> shapes.UserDetail:
     return shapes.UserDetail(
         path=user.path,
         user_name=user.name,
@@ -112,7 +105,7 @@ def _user(_call: Call[Any], _reader: Reader, user: Identity) -> shapes.UserDetai
     )
 
 
-def _group(_call: Call[Any], _reader: Reader, group: Group) -> shapes.GroupDetail:
+def _group(_call: Call[Any], group: Group) -> shapes.GroupDetail:
     return shapes.GroupDetail(
         path=group.path,
         group_name=group.name,
@@ -124,14 +117,16 @@ def _group(_call: Call[Any], _reader: Reader, group: Group) -> shapes.GroupDetai
     )
 
 
-def _role(call: Call[Any], reader: Reader, role: Identity) -> shapes.RoleDetail:
+def _role(call: Call[Any], role: Identity) -> shapes.RoleDetail:
     return shapes.RoleDetail(
         path=role.path,
         role_name=role.name,
         role_id=role.unique_id,
         arn=role.arn,
         create_date=role.created,
-        assume_role_policy_document=documents.encoded(trust.shown(reader, role.trust or "")),
+        assume_role_policy_document=documents.encoded(
+            call.facts.read(lambda reader: trust.shown(reader, role.trust or ""))
+        ),
         instance_profile_list=[],
         role_policy_list=_inline(role),
         attached_managed_policies=attachments.shown(role.attached),
@@ -141,16 +136,21 @@ def _role(call: Call[Any], reader: Reader, role: Identity) -> shapes.RoleDetail:
     )
 
 
-def _policy(call: Call[Any], reader: Reader, policy: ManagedPolicy) -> shapes.ManagedPolicyDetail:
-    account = call.caller.account
+def _policy(call: Call[Any], policy: ManagedPolicy) -> shapes.ManagedPolicyDetail:
+    attached, bounding = call.facts.read(
+        lambda reader: [
+            reader.count_attachments(call.caller.account, policy.arn, as_boundary=as_boundary)
+            for as_boundary in (False, True)
+        ]
+    )
     return shapes.ManagedPolicyDetail(
         policy_name=policy.name,
         policy_id=policy.unique_id,
         arn=policy.arn,
         path=policy.path,
         default_version_id=policies.version_id(policy.default),
-        attachment_count=reader.count_attachments(account, policy.arn, as_boundary=False),
-        permissions_boundary_usage_count=reader.count_attachments(account, policy.arn, as_boundary=True),
+        attachment_count=attached,
+        permissions_boundary_usage_count=bounding,
         is_attachable=True,
         description=policy.description or None,
         create_date=policy.created,
@@ -159,7 +159,7 @@ def _policy(call: Call[Any], reader: Reader, policy: ManagedPolicy) -> shapes.Ma
     )
 
 
-_SHOWN: Final[dict[str, Callable[[Call[Any], Reader, Any], Any]]] = {
+_SHOWN: Final[dict[str, Callable[[Call[Any], Any], Any]]] = {
     "User": _user,
     "Group": _group,
     "Role": _role,
