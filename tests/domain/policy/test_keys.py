@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.domain.policy.cast import (
@@ -24,10 +25,29 @@ from tests.domain.policy.cast import (
 )
 from tests.domain.policy.test_conditions import ARN, applies, policy_applies, tagged
 
-from keystead.domain.caller import Via
+from keystead.domain.caller import PrincipalKind, Session, Via
 from keystead.domain.policy import document
 from keystead.domain.policy.conditions import KEYS, PREFIXES, Comparison, Context, Facts
 
+OF_SESSION = Facts(
+    caller=caller(
+        replace(
+            SESSION,
+            tags=(("team", "red"),),
+            session=Session(
+                PrincipalKind.ASSUMED_ROLE,
+                HOME,
+                "AROAWORKERWORKERWRK1",
+                "night",
+                issued=0.0,
+                expires=3600.0,
+                source_identity="alice",
+                provider="token.example.com",
+                claims=(("token.example.com:sub", "s"), ("token.example.com:amr", "a"), ("token.example.com:amr", "b")),
+            ),
+        )
+    )
+)
 VIA = caller(SESSION, Via("ec2", ("athena.amazonaws.com", "ec2.amazonaws.com")))
 
 # What each condition key reads: the key, facts in which it is there, and its values.
@@ -52,6 +72,13 @@ READINGS: list[tuple[str, Facts, tuple[str, ...]]] = [
     ("aws:PrincipalServiceName", Facts(caller=caller(SERVICE)), (SERVICE.arn,)),
     ("aws:PrincipalServiceNamesList", Facts(caller=caller(SERVICE)), (SERVICE.arn,)),
     ("aws:PrincipalTag/Team", Facts(caller=caller()), ("blue",)),
+    ("aws:PrincipalTag/Team", OF_SESSION, ("red",)),
+    ("aws:FederatedProvider", OF_SESSION, ("token.example.com",)),
+    ("aws:MultiFactorAuthPresent", OF_SESSION, ("false",)),
+    ("aws:SourceIdentity", OF_SESSION, ("alice",)),
+    ("aws:TokenIssueTime", OF_SESSION, ("1970-01-01T00:00:00Z",)),
+    ("token.example.com:sub", OF_SESSION, ("s",)),
+    ("token.example.com:amr", OF_SESSION, ("a", "b")),
     ("aws:PrincipalType", Facts(caller=caller(ROOT)), ("Account",)),
     ("aws:PrincipalType", Facts(caller=caller(USER)), ("User",)),
     ("aws:PrincipalType", Facts(caller=caller(SESSION)), ("AssumedRole",)),
@@ -184,6 +211,11 @@ def test_a_fact_that_does_not_apply_leaves_its_key_absent() -> None:
     service, direct = Facts(caller=caller(SERVICE)), Facts(caller=caller(SESSION))
     for key, facts in [
         ("aws:username", direct),
+        ("aws:username", OF_SESSION),
+        ("aws:MultiFactorAuthPresent", Facts(caller=caller(USER))),
+        ("aws:TokenIssueTime", Facts(caller=caller(USER))),
+        ("aws:FederatedProvider", Facts(caller=caller(USER))),
+        ("aws:MultiFactorAuthAge", OF_SESSION),
         ("aws:username", Facts(caller=caller(ROOT))),
         ("aws:PrincipalArn", service),
         ("aws:PrincipalServiceName", direct),

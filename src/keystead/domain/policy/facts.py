@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from keystead.domain.caller import Caller, Principal, PrincipalKind
+from keystead.domain.caller import Caller, Principal, PrincipalKind, Session
 from keystead.domain.key import Key
 from keystead.domain.policy.work import Work
 
@@ -45,10 +45,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ``request_tags``. ``trailing_days_without_use`` may be a function that finds it for the key. ``resource_tags`` are
     those of a resource that is no key.
 
-    ``source_identity`` is that of the caller's session, ``session_source_identity`` that of the session it asks for,
-    like the external id, the name, the seconds and the transitive tag keys. ``claims`` are what an identity provider
-    says, by the whole names of their condition keys (``token.example.com:sub``), one pair for each value. ``policy_arn``
-    is the managed policy that an IAM request attaches or detaches.
+    ``source_identity``, ``token_issued``, ``federated_provider``, ``mfa_present`` and ``claims`` are those of the
+    caller's session unless they are given. ``session_source_identity`` is that of the session it asks for, like the
+    external id, the name, the seconds and the transitive tag keys. ``claims`` are what an identity provider says, by the
+    whole names of their condition keys (``token.example.com:sub``), one pair for each value. ``policy_arn`` is the
+    managed policy that an IAM request attaches or detaches.
     """
 
     caller: Caller | None = None
@@ -243,6 +244,28 @@ def _of_principal(find: Callable[[Principal], str | None]) -> Callable[[Facts], 
     return read
 
 
+def _session(facts: Facts) -> Session | None:
+    return None if facts.caller is None else facts.caller.principal.session
+
+
+def _of_session(fact: str, find: Callable[[Session], object]) -> Callable[[Facts], Values | None]:
+    """A fact of the request where it is given, else what the caller's session says."""
+    get = attrgetter(fact)
+
+    def read(facts: Facts) -> Values | None:
+        value, session = get(facts), _session(facts)
+        if value is None and session is not None:
+            value = find(session)
+        return None if value is None else (_spelled(value),)
+
+    return read
+
+
+def _token_issued(facts: Facts) -> Values | None:
+    session = _session(facts)
+    return _moment(session.issued if facts.token_issued is None and session is not None else facts.token_issued)
+
+
 def _is_service(principal: Principal) -> bool:
     return principal.kind is PrincipalKind.SERVICE
 
@@ -380,7 +403,8 @@ def _context_pairs(facts: Facts) -> Iterable[tuple[str, str]] | None:
 
 
 def _claims(facts: Facts) -> Iterable[tuple[str, str]] | None:
-    return facts.claims
+    session = _session(facts)
+    return session.claims if facts.claims is None and session is not None else facts.claims
 
 
 def _attestations(facts: Facts) -> Iterable[tuple[str, str]] | None:
@@ -395,9 +419,10 @@ KEYS: Final[Mapping[str, Row]] = {
     "aws:calledvialast": Row(_called_via_end(-1)),
     "aws:currenttime": Row(lambda facts: _moment(facts.now)),
     "aws:epochtime": Row(lambda facts: _epoch(facts.now)),
-    "aws:federatedprovider": Row(_fact("federated_provider")),
+    "aws:federatedprovider": Row(_of_session("federated_provider", lambda session: session.provider)),
     "aws:multifactorauthage": Row(_fact("mfa_age")),
-    "aws:multifactorauthpresent": Row(_fact("mfa_present")),
+    # There is no second factor to sign in with: a session says so, and an access key by itself says nothing.
+    "aws:multifactorauthpresent": Row(_of_session("mfa_present", lambda _: False)),
     "aws:principalaccount": Row(_of_principal(lambda who: who.account if _is_identity(who) else None), steady=True),
     "aws:principalarn": Row(_of_principal(_principal_arn), steady=True),
     "aws:principalisawsservice": Row(_of_principal(lambda who: _spelled(_is_service(who))), steady=True),
@@ -411,10 +436,10 @@ KEYS: Final[Mapping[str, Row]] = {
     "aws:securetransport": Row(_fact("secure_transport")),
     "aws:sourceaccount": Row(_fact("source_account")),
     "aws:sourcearn": Row(_fact("source_arn")),
-    "aws:sourceidentity": Row(_fact("source_identity")),
+    "aws:sourceidentity": Row(_of_session("source_identity", lambda session: session.source_identity)),
     "aws:sourceip": Row(_fact("source_ip")),
     "aws:tagkeys": Row(_tag_keys, many=True),
-    "aws:tokenissuetime": Row(lambda facts: _moment(facts.token_issued)),
+    "aws:tokenissuetime": Row(_token_issued),
     "aws:useragent": Row(_fact("user_agent")),
     "aws:userid": Row(_of_principal(lambda who: who.unique_id if _is_identity(who) else None), steady=True),
     "aws:username": Row(_of_principal(_username), steady=True),
