@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "status": ("keystead.cli.status", "status", "Say how this installation is, and what to mend."),
     "custodian": ("keystead.cli.setup", "custodian", "Who can open the root key: list, add, remove."),
     "audit": ("keystead.cli.audit", "audit", "Prove that the audit journal is whole."),
+    "policy": ("keystead.cli.policy", "policy", "Say what a policy would do, and what is wrong with it."),
     "tls": ("keystead.cli.tls", "tls", "Make a local authority and a server certificate."),
     "version": ("keystead.cli.status", "version", "Print the version."),
 }

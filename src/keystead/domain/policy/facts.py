@@ -524,3 +524,8 @@ def reading(name: str, *, key_policy: bool) -> Reading:
     return (
         _ABSENT._replace(name=name) if claim is None else Reading(name, None, claim[1] == "amr", False, _CLAIMS, name)
     )
+
+
+def is_known(name: str) -> bool:
+    """Is there such a condition key: one of the tables, or what an identity provider says."""
+    return reading(name, key_policy=False).read is not _ABSENT.read

@@ -122,6 +122,9 @@ _TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "VerifyMac": (*_ALIASED, "kms:MacAlgorithm"),
 }
 
+SPELLED: Final[Mapping[str, str]] = {f"kms:{name}".lower(): f"kms:{name}" for name in _TABLE}
+"""The actions as AWS spells them, by their names in lower case."""
+
 KEYLESS: Final = frozenset(
     f"kms:{name}".lower() for name, keys in _TABLE.items() if "kms:KeySpec" not in keys or name == "CreateKey"
 )

@@ -13,7 +13,7 @@ are checked by whoever knows the identity; "Identity-provider controls for share
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NoReturn
 
 from keystead import errors
@@ -335,10 +335,15 @@ def _check_trusted(statement: Statement) -> None:
             _refuse(f'Invalid principal in policy: "{_said(kind)}"')
 
 
+def pattern_of(text: str) -> Callable[[str], bool]:
+    """Whether the text of an Action element stands for an action, which is given in lower case."""
+    named = any_of([(Piece(text.lower()),)])
+    return lambda action: named.matches(action, Work(UNBOUNDED))
+
+
 def _speaks_of(pattern: str, action: str) -> bool:
     """Does the pattern name STS, and the action."""
-    named = any_of([(Piece(pattern.lower()),)])
-    return pattern.lower().startswith("sts:") and named.matches(action.lower(), Work(UNBOUNDED))
+    return pattern.lower().startswith("sts:") and pattern_of(pattern)(action.lower())
 
 
 def _check_shared_providers(statement: Statement) -> None:
