@@ -1,4 +1,4 @@
-"""docs/tour.md, typed into a shell as it stands: every answer is the one that is written there."""
+"""docs/tour.md and docs/people.md, typed into a shell as they stand: every answer is the one that is written there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.house.reading import ROOT
 from tests.server import Server
 
 TOUR = ROOT / "docs" / "tour.md"
+PEOPLE = ROOT / "docs" / "people.md"
 PATIENCE = 300.0
 
 
@@ -54,14 +55,15 @@ def script(tour: list[Step]) -> str:
 
 
 @pytest.mark.clients
-def test_every_command_answers_what_the_tour_says(server: Server, aws: AwsCli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [TOUR, PEOPLE], ids=lambda page: page.stem)
+def test_every_command_answers_what_the_tour_says(server: Server, aws: AwsCli, tmp_path: Path, page: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     environment = pointing_at(server)
     environment["PATH"] = f"{AWS.parent}:{environment['PATH']}"
     if aws.unknown & KMS.rows.keys():
         environment["AWS_DATA_PATH"] = str(aws.models())
-    tour = steps(TOUR.read_text())
+    tour = steps(page.read_text())
     ended = subprocess.run(
         [shutil.which("bash") or "sh"],
         input=script(tour),
