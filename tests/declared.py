@@ -9,13 +9,16 @@ from keystead.domain.keytypes import KeyTypes
 from keystead.domain.states import refusal
 from keystead.errors import Refusal
 from keystead.model.shapes import Service
+from keystead.services.admin.operations import ADMIN
 from keystead.services.iam.operations import IAM
 from keystead.services.kms.operations import KMS
 from keystead.services.sts.operations import STS
 from keystead.services.table import Row
 
 #: Every service, by its short name, and all that it offers.
-SERVICES = {service.name: service for service in (KMS, IAM, STS)}
+SERVICES = {service.name: service for service in (KMS, IAM, STS, ADMIN)}
+#: Those that speak the query protocol.
+QUERY = {"iam", "sts"}
 ROWS = {f"{name}:{row.name}": row for name, service in SERVICES.items() for row in service.rows.values()}
 MODELS = {name: Service.load(name) for name in SERVICES}
 MODEL = MODELS["kms"]
@@ -74,18 +77,23 @@ UNREACHED = {
             *("GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy"),
         )
     },
+    ("Explain", "aliases_not_supported"): "it takes aliases",
+    (
+        "Explain",
+        "malformed_policy",
+    ): "policies were checked when they were put; what is tried and does not parse is passed over",
 }
 
 
 def may_answer(operation: str, code: str, service: str = "kms") -> bool:
     """Whether an operation of a service may answer with a code, which is in that service's words."""
-    common = COMMON.keys() if service == "kms" else {of_query(one) for one in COMMON} | {"InvalidAction"}
+    common = {of_query(one) for one in COMMON} | {"InvalidAction"} if service in QUERY else COMMON.keys()
     return code in common or code in MODELS[service].operations[operation].errors or (operation, code) in BEYOND
 
 
 def may_come_to(row: Row, code: str) -> bool:
     """Whether an operation may refuse with a code, which is in the words in which all refusals are made."""
-    return may_answer(row.name, code if row.service == "kms" else of_query(code), row.service)
+    return may_answer(row.name, of_query(code) if row.service in QUERY else code, row.service)
 
 
 def of_states(row: Row) -> set[str]:

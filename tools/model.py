@@ -1,4 +1,5 @@
-"""Pin the AWS service models and compile them: ``make model`` writes, ``--check`` only compares.
+"""Pin the AWS service models and compile them, with the model of Keystead's own service: ``make model`` writes,
+``--check`` only compares.
 
 Reads the model inside the installed botocore, strips its documentation (not ours to distribute, and not needed),
 writes ``src/keystead/model/pinned/<service>-<version>.json`` with the hashes of both in ``pins.json``, and
@@ -27,7 +28,10 @@ from keystead.model.shapes import anchored
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "src" / "keystead" / "model"
+HAND_WRITTEN = MODEL / "pinned"
 SERVICES = {"kms": "2014-11-01", "iam": "2010-05-08", "sts": "2011-06-15"}
+# The service of Keystead's own: its model is written by hand, in the same form, and nothing writes it anew.
+OWN = {"keystead": "2026-11-01"}
 
 PARTS = ("member", "key", "value")
 LENGTH = {"min": "min_length", "max": "max_length"}
@@ -241,13 +245,14 @@ class Source:
     def aliases(self) -> Iterator[str]:
         names = [name for name in sorted(self.inputs) if self.named(name)]
         enums = [name for name in names if "enum" in self.shapes[name]]
-        yield "# An enum is a plain string to readers and type checkers; only the decoder sees the closed set."
-        yield "if TYPE_CHECKING:"
-        yield from (f"    {name} = str" for name in enums)
-        yield "else:"
-        for name in enums:
-            yield f"    {name} = Literal[{', '.join(map(repr, self.shapes[name]['enum']))}]"
-        yield ""
+        if enums:
+            yield "# An enum is a plain string to readers and type checkers; only the decoder sees the closed set."
+            yield "if TYPE_CHECKING:"
+            yield from (f"    {name} = str" for name in enums)
+            yield "else:"
+            for name in enums:
+                yield f"    {name} = Literal[{', '.join(map(repr, self.shapes[name]['enum']))}]"
+            yield ""
         for kind in ("scalar", "list"):  # lists after what they hold
             for name in names:
                 if name not in enums and (self.shapes[name]["type"] == "list") == (kind == "list"):
@@ -466,6 +471,11 @@ class QuerySource(Source):
 SOURCES = {"json": Source, "query": QuerySource}
 
 
+def generated(service: str, model: Json, origin: str) -> bytes:
+    """The module of a service."""
+    return ("\n".join(SOURCES[model["metadata"]["protocol"]](service, model, origin).lines()) + "\n").encode()
+
+
 def files() -> Iterator[tuple[Path, bytes]]:
     """Every file this tool owns, with the content it should have."""
     pins = []
@@ -487,8 +497,13 @@ def files() -> Iterator[tuple[Path, bytes]]:
         )
         origin = f"pinned/{name} (botocore {botocore.__version__}), sha256 {hashlib.sha256(pinned).hexdigest()}"
         yield MODEL / "pinned" / name, pinned
-        text = "\n".join(SOURCES[model["metadata"]["protocol"]](service, model, origin).lines()) + "\n"
-        yield MODEL / "generated" / f"{service}.py", text.encode()
+        yield MODEL / "generated" / f"{service}.py", generated(service, model, origin)
+    for service, version in OWN.items():
+        name = f"{service}-{version}.json"
+        pinned = (HAND_WRITTEN / name).read_bytes()
+        pins.append({"service": service, "file": name, "pinned_sha256": hashlib.sha256(pinned).hexdigest()})
+        origin = f"pinned/{name} (of Keystead's own), sha256 {hashlib.sha256(pinned).hexdigest()}"
+        yield MODEL / "generated" / f"{service}.py", generated(service, json.loads(pinned), origin)
     yield MODEL / "pinned" / "pins.json", (json.dumps(pins, indent=2) + "\n").encode()
 
 

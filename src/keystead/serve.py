@@ -29,7 +29,7 @@ from typing import Final, NoReturn
 
 import uvloop
 
-from keystead.audit import find
+from keystead.audit import find, past
 from keystead.audit.counted import Counted
 from keystead.audit.findings import Anchor
 from keystead.audit.heads import Heads
@@ -45,6 +45,7 @@ from keystead.http.tls import Certificate, TlsError
 from keystead.model import awsjson, query
 from keystead.process import allow_many_connections
 from keystead.services import anchoring, commit, founding
+from keystead.services.admin.operations import ADMIN
 from keystead.services.dispatch import Dispatch
 from keystead.services.epochs import Epochs
 from keystead.services.iam.operations import IAM
@@ -187,6 +188,7 @@ class Worker:
             self._store,
             shared.epochs,
             partial(founding.open_access_key, hierarchy),
+            past=partial(past.call, [config.journal], hierarchy.audit_key),
             keys=config.cached_keys,
             regions=frozenset(config.regions),
         )
@@ -206,6 +208,7 @@ class Worker:
                 room(KMS, awsjson.Codec("kms")),
                 room(IAM, query.Codec("iam")),
                 room(STS, query.Codec("sts")),
+                room(ADMIN, awsjson.Codec("keystead")),
             ),
             snapshot,
             Scope(frozenset(config.regions), config.default_region, config.skew),

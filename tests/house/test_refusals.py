@@ -21,8 +21,9 @@ from tests.house.reading import PACKAGE, ROOT, none, server
 
 HOUSE = House(server(ROOT))
 MEMBERS = {
-    **{f"kms:{name}": codec.members for name, codec in awsjson.Codec("kms").operations.items()},
-    **{f"{one}:{name}": codec.members for one in ("iam", "sts") for name, codec in query.Codec(one).operations.items()},
+    f"{service}:{name}": codec.members
+    for service in declared.SERVICES
+    for name, codec in (query if service in declared.QUERY else awsjson).Codec(service).operations.items()
 }
 
 

@@ -9,6 +9,7 @@ Guarantees: a sentence never carries key material, plaintext, a signature or a t
 the same name (`tests/house/test_refusals.py`). Does not guarantee that the resource named in a sentence exists; who may
 learn that is decided where the refusal is raised."""
 
+from keystead.errors.admin import *
 from keystead.errors.door import *
 from keystead.errors.iam import *
 from keystead.errors.kms import *

@@ -121,8 +121,7 @@ class Dispatch:
             call = self._call(arrival, row, request, self._snapshot)  # 2
             answer = _run(call)  # 4
             if isinstance(answer, Work):
-                seat = _seat(arrival, body)
-                self._workshop.begin(answer, partial(self._worked, arrival, row, call, seat), seat)
+                self._begin(arrival, row, call, answer, _seat(arrival, body))
                 return
         except Exception as error:
             self._refuse(arrival, request, error)
@@ -140,13 +139,31 @@ class Dispatch:
             row, request, arrival.caller, arrival.now, facts, self._hierarchy, self._random, arrival.wire, prepared
         )
 
-    def _worked(self, arrival: Arrival, row: Row, call: Gate[Any], seat: Seat, outcome: Outcome) -> None:
+    def _begin(self, arrival: Arrival, row: Row, call: Gate[Any], work: Work, seat: Seat) -> None:
+        self._workshop.begin(work, partial(self._worked, arrival, row, call, work, seat), seat)
+
+    def _worked(self, arrival: Arrival, row: Row, call: Gate[Any], work: Work, seat: Seat, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._refuse(arrival, call.request, outcome.error)
         elif row.mutates:
             self._commit(arrival, row, call.request, seat, outcome.made)
-        else:
+        elif work.then is None:
             self._give(arrival, row, call, outcome.made)
+        else:
+            self._go_on(arrival, row, call, partial(work.then, outcome.made), seat)
+
+    def _go_on(self, arrival: Arrival, row: Row, call: Gate[Any], then: Callable[[], Any], seat: Seat) -> None:
+        """The rest of a function that waited for work: over facts that are current again."""
+        try:
+            self._snapshot.refresh()
+            answer = then()
+            if isinstance(answer, Work):
+                self._begin(arrival, row, call, answer, seat)
+                return
+        except Exception as error:
+            self._refuse(arrival, call.request, error)
+            return
+        self._give(arrival, row, call, answer)
 
     def _give(self, arrival: Arrival, row: Row, call: Gate[Any], answer: Any) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from keystead.audit.past import Past
 from keystead.crypto.capabilities import Opened
 from keystead.crypto.symmetric import Sealer
 from keystead.domain import grants, holdings, limits
@@ -94,6 +95,9 @@ class Facts(Protocol):
     def read(self, question: Callable[[Reader], T]) -> T:
         """Lists and counts, which are never cached."""
 
+    def past(self, request_id: str, account: str) -> Past | None:
+        """A call of the past (`audit.past.call`). Slow; may be asked in any thread."""
+
 
 def load_key(reader: Reader, key: Key) -> LoadedKey:
     names = tuple(found.name for found in reader.aliases(key.account, key.region, key.key_id, None, 1_000))
@@ -161,3 +165,6 @@ class Rows:
 
     def read(self, question: Callable[[Reader], T]) -> T:
         return question(self._reader)
+
+    def past(self, request_id: str, account: str) -> Past | None:
+        raise LookupError("a transaction does not know the journal")

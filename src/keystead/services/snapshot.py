@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from keystead.audit.past import Past
 from keystead.domain.caller import Credential, Principal, Token
 from keystead.domain.key import Alias, Key, LastUse
 from keystead.domain.regions import AWS_REGIONS
@@ -30,6 +31,10 @@ _CATCH_UP_ROWS = 1_000
 
 
 def _no_sessions(token: str) -> Token | None:
+    return None
+
+
+def _no_past(request_id: str, account: str) -> Past | None:
     return None
 
 
@@ -74,6 +79,7 @@ class Snapshot:
         "_store",
         "credential_uses",
         "epoch",
+        "past",
         "regions",
         "uses",
     )
@@ -85,6 +91,7 @@ class Snapshot:
         open_secret: Callable[[StoredAccessKey], bytes],
         open_session: Callable[[str], Token | None] = _no_sessions,
         *,
+        past: Callable[[str, str], Past | None] = _no_past,
         keys: int = 10_000,
         credentials: int = 10_000,
         regions: frozenset[str] = AWS_REGIONS,
@@ -94,6 +101,7 @@ class Snapshot:
         self._epochs = epochs
         self._open_secret = open_secret
         self._open_session = open_session
+        self.past = past
         self._keys: _Cache[tuple[str, str, str], LoadedKey] = _Cache(keys)
         self._refs: dict[tuple[str, bytes], LoadedKey] = {}
         self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)

@@ -39,11 +39,14 @@ REMOTE_ROOM: Final = 64
 class Work:
     """Something slow to be done in a thread. ``do`` returns the answer of the call, or what a mutation needs, or
     raises the call's refusal; it touches nothing but capabilities and its own values, never facts, which belong to the
-    loop's thread. ``long``: it takes more than a few milliseconds. ``remote``: it may wait for another machine."""
+    loop's thread. ``long``: it takes more than a few milliseconds. ``remote``: it may wait for another machine.
+    ``then`` makes the answer, or more Work, of what was done, back on the loop's thread, where facts may be asked; not for
+    mutations, which are called again."""
 
     do: Callable[[], Any]
     long: bool = False
     remote: bool = False
+    then: Callable[[Any], Any] | None = None
 
 
 class Workshop:

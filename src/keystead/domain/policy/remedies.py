@@ -74,7 +74,7 @@ def _allowed(trace: Trace, place: Place) -> Iterator[Change]:
 def _extended(case: Case, document: Document, statement: StatementTrace) -> Iterator[Change]:
     """The statement with the one part extended that keeps it from applying."""
     match statement.failing:
-        case ("Action",):
+        case ("Action",) if _of_service(case, statement.element):
             yield from _listing(case, document, statement, "Action", case.action, "Resource", "Principal")
         case ("Resource",):
             yield from _listing(case, document, statement, "Resource", case.resource, "Action")
@@ -147,7 +147,7 @@ def _stated(trace: Trace, place: Place) -> Iterator[Change]:
     if place is Place.IDENTITY:
         own = [each for each in own if not each.shared]  # what others have too would give it to them
     if own:
-        document = own[0]
+        document = next((each for each in own if any(_of_service(case, one) for one in each.elements)), own[0])
         besides += ("everybody who has this policy",) if document.shared else ()
         says = f"add a statement to {words(document)}"
         step: Step = Put(place, number_of(case, document), len(document.elements), element)
@@ -329,6 +329,13 @@ def _besides(case: Case, document: Document, statement: StatementTrace, parts: I
     """What a change of the statement gives besides this call: by each of its parts that holds more than the call's."""
     said = [_WIDER[part] for part in parts if not _ONLY[part](case, document, statement.element)]
     return (*said, "everybody who has this policy") if document.shared else tuple(said)
+
+
+def _of_service(case: Case, element: Element | None) -> bool:
+    """Does the statement speak of actions of the same service by name."""
+    service = case.action.partition(":")[0].lower()
+    held = () if element is None else listed(element.get("Action", element.get("NotAction", [])))
+    return any(str(each).lower().startswith(f"{service}:") for each in held)
 
 
 def _only_action(case: Case, _: Document, element: Element) -> bool:

@@ -8,8 +8,9 @@ Source: "Troubleshoot access denied error messages" (IAM user guide), and messag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from keystead.domain.policy.decide import Decision, Question, Why
 
@@ -53,3 +54,22 @@ def out_of_reach(caller_arn: str, action: str, resource: str) -> str:
         "not exist in this Region, no resource-based policies allow access, or a resource-based policy "
         "explicitly denies access"
     )
+
+
+class Said(NamedTuple):
+    """What a sentence says that was denied. ``resource`` is None where it names none."""
+
+    action: str
+    resource: str | None
+
+
+_SENTENCE: Final = re.compile(
+    r"User: .+ is not authorized to perform: ([\w-]+:\w+)(?: on resource: (.+?)| on this resource)? (?:because|with an) ",
+    re.ASCII,
+)
+
+
+def read(sentence: str) -> Said | None:
+    """What one of the sentences above says; None for any other text."""
+    found = _SENTENCE.match(sentence)
+    return None if found is None else Said(*found.groups())

@@ -1,0 +1,1 @@
+"""The administrator's API: a service of Keystead's own, beside those of AWS."""

@@ -1,0 +1,211 @@
+"""What is asked: a call that could be made, told by a request of Explain, or one that was made, told by its record.
+
+Guarantees: a question that a record tells is told by the record alone, but for what the record does not hold and the
+request adds; what neither says is named (`missing`), never guessed. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from keystead import errors
+from keystead.audit.past import Record
+from keystead.domain import arn
+from keystead.domain.caller import Via
+from keystead.domain.policy import sentences, supplied
+from keystead.model.generated.keystead import ExplainRequest
+from keystead.services.iam.operations import IAM
+from keystead.services.kms.operations import KMS
+from keystead.services.sts.operations import STS
+from keystead.services.table import Row
+from keystead.services.wire import Wire
+
+#: Every action that is asked of somebody, by its name in lower case, with the operation that asks it.
+ACTIONS: Final[Mapping[str, tuple[str, Row]]] = {
+    action.lower(): (action, row)
+    for service in (STS, IAM, KMS)
+    for row in service.rows.values()
+    for action in (*row.also, row.permission)
+}
+
+#: Actions that other policies decide than those that are explained here, and which.
+OTHERWISE: Final = {
+    "kms:RetireGrant": "the grant that is to be retired decides about it",
+    "sts:AssumeRole": "the trust policy of the role decides about it",
+    "sts:AssumeRoleWithWebIdentity": "the trust policy of the role decides about it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call. ``key`` is its key as it was named, None for an action without one; ``resource`` is that of a call without
+    a key. ``told`` are facts for condition keys, by their names in `policy.facts.Facts`. ``missing`` says what is not
+    known of a call that was made."""
+
+    action: str
+    row: Row
+    key: str | None
+    resource: str
+    region: str
+    time: float
+    via: Via | None = None
+    source_ip: str | None = None
+    user_agent: str | None = None
+    secure_transport: bool | None = None
+    context: Mapping[str, str] | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def action_of(text: str) -> tuple[str, Row]:
+    """The action as it is spelled, and the operation that asks it. Refuses one that is none."""
+    found = ACTIONS.get(text.lower())
+    if found is None:
+        raise errors.action_unknown(text)
+    if found[0] in OTHERWISE:
+        raise errors.not_offered(f"Explain of {found[0]}", OTHERWISE[found[0]])
+    return found
+
+
+def of_request(request: ExplainRequest, wire: Wire, region: str, now: float) -> Asked:
+    """The call that a request asks about. What it leaves out of the connection is taken from its own."""
+    action, row = action_of(request.action or "")
+    keyed = is_about_a_key(action)
+    if keyed and request.key_id is None:
+        raise errors.question_incomplete(f"{action} is about a key, which KeyId names")
+    if request.key_id is not None and (not keyed or request.resource is not None):
+        raise errors.question_incomplete(f"{action} takes {'KeyId alone' if keyed else 'Resource, not KeyId'}")
+    taken = [
+        name
+        for name, value in (
+            ("source address", request.source_ip),
+            ("user agent", request.user_agent),
+            ("use of TLS", request.secure_transport),
+        )
+        if value is None
+    ]
+    return Asked(
+        action=action,
+        row=row,
+        key=request.key_id,
+        resource=request.resource or "*",
+        region=region,
+        time=now if request.time is None else request.time,
+        via=None if request.via_service is None else Via(request.via_service),
+        source_ip=request.source_ip or wire.source,
+        user_agent=wire.user_agent if request.user_agent is None else request.user_agent,
+        secure_transport=wire.tls is not None if request.secure_transport is None else request.secure_transport,
+        context=request.encryption_context,
+        told=conditions(request.conditions),
+        notes=(f"taken from the call of Explain itself: {', '.join(taken)}",) if taken else (),
+    )
+
+
+def of_record(record: Record, request: ExplainRequest) -> Asked:
+    """The call that a record tells. What a record of a denied call does not hold, as AWS's do not, the request may add."""
+    said = sentences.read(str(record.get("errorMessage", "")))
+    parameters = record.get("requestParameters") or {}
+    name, source = str(record.get("eventName", "")), str(record.get("eventSource", ""))
+    action, row = action_of(said.action if said else f"{source.partition('.')[0]}:{name}")
+    context = request.encryption_context or parameters.get("encryptionContext")
+    identity, missing, notes = record.get("userIdentity") or {}, [], []
+    if "errorCode" in record and record["errorCode"] != "AccessDenied":
+        notes.append(
+            f"the call was not denied but refused with {record['errorCode']}: {record.get('errorMessage', '')}"
+        )
+    if "errorCode" not in record:
+        notes.append("the call was not denied")
+    takes_context = (
+        supplied.supplies(action, "kms:EncryptionContextKeys") if action.lower() in supplied.ACTIONS else False
+    )
+    if not parameters and takes_context and request.encryption_context is None:
+        missing.append("the encryption context, if there was one: a denied call's is not recorded")
+    if not parameters:
+        missing.append("the other parameters of the request, and by what name it named the key")
+    if str(identity.get("accessKeyId", "")).startswith("ASIA"):
+        missing.append("the policies and tags of the session: those of the role or user alone are here")
+    keyed = is_about_a_key(action)
+    return Asked(
+        action=action,
+        row=row,
+        key=(request.key_id or _key(record, said)) if keyed else None,
+        resource=(said.resource if said and said.resource and said.resource.startswith("arn:") else None) or "*",
+        region=str(record.get("awsRegion", "")),
+        time=datetime.fromisoformat(str(record.get("eventTime", ""))).timestamp(),
+        via=None if "invokedBy" not in identity else Via(str(identity["invokedBy"])),
+        source_ip=str(record.get("sourceIPAddress", "")),
+        user_agent=record.get("userAgent"),
+        secure_transport="tlsDetails" in record,
+        context=context if isinstance(context, dict) else None,
+        told=conditions(request.conditions),
+        missing=tuple(missing),
+        notes=tuple(notes),
+    )
+
+
+def is_about_a_key(action: str) -> bool:
+    return action.startswith("kms:") and action.lower() not in supplied.KEYLESS
+
+
+def _key(record: Record, said: sentences.Said | None) -> str:
+    """The key of a recorded call: in the sentence of its refusal, or among its resources."""
+    names = [said.resource] if said is not None and said.resource is not None else []
+    names += [each.get("ARN", "") for each in record.get("resources") or ()]
+    for name in names:
+        parsed = arn.parse(name)
+        if parsed is not None and parsed.service == "kms":
+            return name
+    raise errors.key_not_said()
+
+
+# --- facts that conditions may ask about ------------------------------------------------------------------------------
+
+
+def _truth(text: str) -> bool:
+    return text.lower() == "true"
+
+
+_TELLABLE: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "aws:multifactorauthpresent": ("mfa_present", _truth),
+    "kms:bypasspolicylockoutsafetycheck": ("bypass_lockout", _truth),
+    "kms:datakeypairspec": ("data_key_pair_spec", str),
+    "kms:encryptionalgorithm": ("encryption_algorithm", str),
+    "kms:expirationmodel": ("expiration_model", str),
+    "kms:grantisforawsresource": ("grant_is_for_aws_resource", _truth),
+    "kms:granteeprincipal": ("grantee_principal", str),
+    "kms:keyagreementalgorithm": ("key_agreement_algorithm", str),
+    "kms:keyspec": ("key_spec", str),
+    "kms:keyusage": ("key_usage", str),
+    "kms:macalgorithm": ("mac_algorithm", str),
+    "kms:messagetype": ("message_type", str),
+    "kms:multiregion": ("multi_region", _truth),
+    "kms:primaryregion": ("primary_region", str),
+    "kms:reencryptonsamekey": ("reencrypt_on_same_key", _truth),
+    "kms:replicaregion": ("replica_region", str),
+    "kms:retiringprincipal": ("retiring_principal", str),
+    "kms:rotationperiodindays": ("rotation_period_days", str),
+    "kms:schedulekeydeletionpendingwindowindays": ("pending_window_days", str),
+    "kms:signingalgorithm": ("signing_algorithm", str),
+    "kms:wrappingalgorithm": ("wrapping_algorithm", str),
+    "kms:wrappingkeyspec": ("wrapping_key_spec", str),
+}
+_REQUEST_TAG: Final = "aws:requesttag/"
+
+
+def conditions(given: Mapping[str, str] | None) -> dict[str, Any]:
+    """The facts that make these condition keys what is given."""
+    facts: dict[str, Any] = {}
+    tags: list[tuple[str, str]] = []
+    for name, value in (given or {}).items():
+        if name.lower().startswith(_REQUEST_TAG):
+            tags.append((name[len(_REQUEST_TAG) :], value))
+        elif name.lower() in _TELLABLE:
+            attribute, read = _TELLABLE[name.lower()]
+            facts[attribute] = read(value)
+        else:
+            raise errors.condition_not_tellable(name)
+    return facts | ({"request_tags": tags} if tags else {})

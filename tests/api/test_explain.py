@@ -1,0 +1,293 @@
+"""The administrator's API: why a call was denied, of what is now and of records, and to whom it is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.admin import client
+from tests.api.iam.conftest import Person, allow, deny, document, made, name, person
+from tests.server import Server
+
+__all__ = ["made", "name", "person"]
+
+Explain = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("model")
+
+
+@pytest.fixture
+def explain(server: Server, folder: Path) -> Explain:
+    return client(server, folder).explain  # type: ignore[no-any-return]
+
+
+def _denied(function: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
+    """The code and the request id of a call that is refused."""
+    with pytest.raises(ClientError) as caught:
+        function(**arguments)
+    return caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["RequestId"]
+
+
+def _refused(function: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        function(**arguments)
+    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+
+
+def _says(answer: dict[str, Any]) -> list[str]:
+    return [change["Says"] for proposal in answer["Proposals"] for change in proposal["Changes"]]
+
+
+def test_who_may_do_it_is_told_by_which_statement(explain: Explain, key: dict[str, Any], person: Any) -> None:
+    alice = person(allow("kms:Encrypt", resource=key["Arn"], Sid="Mine"))
+    answer = explain(Principal=alice.name, Action="kms:encrypt", KeyId=key["KeyId"])
+    assert answer["Allowed"] is True
+    assert answer["Reason"] == "the key policy trusts the account and an identity policy allows"
+    assert answer["Proposals"] == []
+    key_policy, own = answer["Policies"]
+    assert (key_policy["Type"], own["Type"]) == ("KeyPolicy", "IdentityPolicy")
+    assert own["Origin"] == f"the inline policy own of the user {alice.name}"
+    assert [each["Decided"] for each in own["Statements"]] == [True]
+    assert own["Statements"][0]["Sid"] == "Mine"
+    assert answer["Question"]["Action"] == "kms:Encrypt"
+
+
+def test_a_failed_condition_is_told_with_both_values_and_satisfied_first(
+    explain: Explain, key: dict[str, Any], person: Any
+) -> None:
+    condition = {"StringEquals": {"kms:EncryptionContext:project": "blue"}}
+    alice = person(allow("kms:Decrypt", resource=key["Arn"], Condition=condition))
+    answer = explain(
+        Principal=alice.name, Action="kms:Decrypt", KeyId=key["KeyId"], EncryptionContext={"project": "red"}
+    )
+    assert answer["Allowed"] is False
+    (statement,) = answer["Policies"][1]["Statements"]
+    assert statement["Failing"] == ["Condition"]
+    assert statement["Conditions"] == [
+        {
+            "Operator": "StringEquals",
+            "Key": "kms:EncryptionContext:project",
+            "Wanted": ["blue"],
+            "Found": ["red"],
+            "Holds": "no",
+        }
+    ]
+    assert _says(answer)[0] == "pass the encryption context pair project=blue"
+
+
+def test_what_is_proposed_can_be_pasted_and_allows(
+    explain: Explain, kms: Any, iam: Any, key: dict[str, Any], person: Any
+) -> None:
+    alice: Person = person(deny("kms:Encrypt", "kms:Decrypt", resource=key["Arn"]))
+    kms.put_key_policy(KeyId=key["KeyId"], Policy=document(allow("kms:*", Principal={"AWS": "*"}, Condition={
+        "StringEquals": {"aws:PrincipalArn": iam.get_user(UserName="admin")["User"]["Arn"]}
+    })))  # fmt: skip
+    for _ in range(2):  # the first puts the changes of the best proposal, the second finds nothing left to propose
+        answer = explain(Principal=alice.name, Action="kms:Encrypt", KeyId=key["Arn"])
+        for change in answer["Proposals"][0]["Changes"] if answer["Proposals"] else ():
+            if "key policy" in change["Says"]:
+                kms.put_key_policy(KeyId=key["KeyId"], Policy=change["Policy"])
+            else:
+                iam.put_user_policy(UserName=alice.name, PolicyName="own", PolicyDocument=change["Policy"])
+    assert answer["Allowed"] is True
+    assert alice.kms.encrypt(KeyId=key["Arn"], Plaintext=b"x")["CiphertextBlob"]
+    assert _denied(alice.kms.describe_key, KeyId=key["Arn"])[0] == "AccessDeniedException"
+
+
+def test_a_denied_call_is_explained_by_its_request_id(explain: Explain, key: dict[str, Any], person: Any) -> None:
+    alice: Person = person(deny("kms:Encrypt", Sid="Never"))
+    code, request_id = _denied(alice.kms.encrypt, KeyId=key["Arn"], Plaintext=b"x", EncryptionContext={"a": "b"})
+    assert code == "AccessDeniedException"
+    answer = explain(RequestId=request_id)
+    assert answer["Allowed"] is False
+    assert answer["Reason"] == "an identity policy denies"
+    assert answer["Question"]["Principal"].endswith(f"user/{alice.name}")
+    assert (answer["Question"]["Action"], answer["Question"]["Resource"]) == ("kms:Encrypt", key["Arn"])
+    decided = [each["Sid"] for policy in answer["Policies"] for each in policy["Statements"] if each["Decided"]]
+    assert decided == ["Never"]
+    record = answer["Record"]
+    assert record["ErrorCode"] == "AccessDenied"
+    assert record["Missing"][0] == "the encryption context, if there was one: a denied call's is not recorded"
+    alice.may(allow("kms:Encrypt"))
+    since = explain(RequestId=request_id, EncryptionContext={"a": "b"})
+    assert since["Allowed"] is True
+    assert since["Question"]["EncryptionContext"] == {"a": "b"}
+    assert any("PutUserPolicy by" in each for each in since["Record"]["ChangedSince"])
+
+
+def test_a_call_that_was_not_denied_is_said_to_be_none(explain: Explain, kms: Any, key: dict[str, Any]) -> None:
+    done = kms.encrypt(KeyId=key["Arn"], Plaintext=b"x", EncryptionContext={"team": "x"})
+    answer = explain(RequestId=done["ResponseMetadata"]["RequestId"])
+    assert answer["Allowed"] is True
+    assert answer["Question"]["EncryptionContext"] == {"team": "x"}
+    assert "the call was not denied" in answer["Notes"]
+
+
+def test_groups_and_managed_policies_are_told_with_where_they_hang(
+    explain: Explain, iam: Any, key: dict[str, Any], person: Any, made: Callable[..., str]
+) -> None:
+    alice, group = person(), made("group")
+    iam.add_user_to_group(UserName=alice.name, GroupName=group)
+    iam.put_group_policy(GroupName=group, PolicyName="of-group", PolicyDocument=document(allow("kms:Decrypt")))
+    iam.attach_user_policy(UserName=alice.name, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
+    answer = explain(Principal=f"user/{alice.name}", Action="kms:Sign", KeyId=key["Arn"])
+    origins = {policy["Origin"] for policy in answer["Policies"]}
+    assert origins == {
+        "the key policy",
+        f"the AWS managed policy IAMReadOnlyAccess of the user {alice.name}",
+        f"the inline policy of-group of the group {group}",
+    }
+    assert f"give the user {alice.name} a new inline policy" in _says(answer)
+
+
+def test_grants_are_told_with_what_keeps_them_from_allowing(
+    explain: Explain, kms: Any, key: dict[str, Any], person: Any, iam: Any
+) -> None:
+    alice: Person = person()
+    user_arn = iam.get_user(UserName=alice.name)["User"]["Arn"]
+    kms.create_grant(
+        KeyId=key["KeyId"],
+        GranteePrincipal=user_arn,
+        Operations=["Encrypt"],
+        Constraints={"EncryptionContextSubset": {"team": "x"}},
+    )
+    asked = {"Principal": user_arn, "Action": "kms:Encrypt", "KeyId": key["Arn"]}
+    (grant,) = explain(**asked)["Grants"]
+    assert (grant["Allows"], grant["Missing"]) == (False, "the encryption context lacks a pair that it demands")
+    answer = explain(**asked, EncryptionContext={"team": "x", "more": "y"})
+    assert (answer["Allowed"], answer["Reason"]) == (True, "a grant allows")
+    assert answer["Grants"][0]["Allows"] is True
+
+
+def test_actions_of_iam_are_explained_by_identity_policies_alone(explain: Explain, iam: Any, person: Any) -> None:
+    alice: Person = person(allow("iam:GetUser", resource="arn:aws:iam::*:user/nobody"))
+    resource = iam.get_user(UserName=alice.name)["User"]["Arn"]
+    answer = explain(Principal=alice.name, Action="iam:GetUser", Resource=resource)
+    assert answer["Allowed"] is False
+    assert [policy["Type"] for policy in answer["Policies"]] == ["IdentityPolicy"]
+    assert answer["Policies"][0]["Statements"][0]["Failing"] == ["Resource"]
+
+
+def test_the_state_of_the_key_is_told_besides(explain: Explain, kms: Any, key: dict[str, Any], person: Any) -> None:
+    alice = person(allow("kms:Encrypt"))
+    kms.disable_key(KeyId=key["KeyId"])
+    answer = explain(Principal=alice.name, Action="kms:Encrypt", KeyId=key["KeyId"])
+    assert answer["Allowed"] is True
+    assert any("the state of the key refuses the call" in note for note in answer["Notes"])
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------------
+
+STRANGER = "arn:aws:iam::999988887777:user/bob"
+
+
+def test_of_a_principal_of_another_account_only_the_side_of_the_key_is_explained(
+    explain: Explain, key: dict[str, Any]
+) -> None:
+    answer = explain(Principal=STRANGER, Action="kms:Encrypt", KeyId=key["Arn"])
+    assert (answer["Allowed"], answer["Reason"]) == (False, "the key policy does not allow")
+    assert [(policy["Origin"], policy["Statements"] == []) for policy in answer["Policies"]] == [
+        ("the key policy", False),
+        ("the side of account 999988887777", True),
+    ]
+    assert _says(answer)[0] == f"add a statement to the key policy that names {STRANGER}"
+    assert any("999988887777 is taken to allow" in note for note in answer["Notes"])
+
+
+def test_of_a_key_of_another_account_only_the_own_side_is_explained(explain: Explain, person: Any) -> None:
+    alice = person(allow("kms:Encrypt"))
+    there = "arn:aws:kms:us-east-1:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    answer = explain(Principal=alice.name, Action="kms:Encrypt", KeyId=there)
+    assert answer["Allowed"] is True
+    assert answer["Policies"][0]["Origin"] == "the side of account 999988887777"
+    assert answer["Policies"][0]["Statements"] == []
+    assert "the key of account 999988887777 is taken to trust it" in " ".join(answer["Notes"])
+    never = explain(Principal=alice.name, Action="kms:DisableKey", KeyId=there)
+    assert "kms:DisableKey is never allowed on a key of another account" in never["Notes"]
+    assert _refused(explain, Principal=STRANGER, Action="kms:Encrypt", KeyId=there)[0] == "ValidationException"
+
+
+# --- who may ask ------------------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_ask_is_told_the_same_whatever_is_there(
+    server: Server, folder: Path, kms: Any, key: dict[str, Any], person: Any
+) -> None:
+    alice: Person = person(allow("kms:*"))
+    asks = client(server, folder, alice.access_key_id, alice.secret).explain
+    made = kms.encrypt(KeyId=key["Arn"], Plaintext=b"x")["ResponseMetadata"]["RequestId"]
+    _, denied = _denied(alice.iam.list_users)
+    for known, unknown, there, not_there in (
+        ({"RequestId": made}, {"RequestId": "0" * 36}, made, "0" * 36),
+        ({"RequestId": denied}, {"RequestId": "0" * 36}, denied, "0" * 36),
+        (
+            {"Principal": "admin", "Action": "kms:Encrypt", "KeyId": key["KeyId"]},
+            {"Principal": "nobody", "Action": "kms:Nothing", "KeyId": f"0{key['KeyId'][1:]}"},
+            key["KeyId"],
+            f"0{key['KeyId'][1:]}",
+        ),
+        ({"Principal": "admin", "Action": "iam:GetUser"}, {"Principal": "nobody"}, "user/admin", "user/nobody"),
+    ):
+        one, other = _refused(asks, **known), _refused(asks, **unknown)
+        assert one[0] == other[0] == "AccessDeniedException"
+        assert one[1].replace(there, "*") == other[1].replace(not_there, "*")
+
+
+def test_a_permission_for_one_key_tells_of_no_other(
+    server: Server, folder: Path, kms: Any, key: dict[str, Any], person: Any
+) -> None:
+    other = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName=f"alias/{other['KeyId']}", TargetKeyId=other["KeyId"])
+    alias = other["Arn"].partition(":key/")[0] + ":alias/*"
+    alice: Person = person(allow("keystead:Explain", resource=key["Arn"]), allow("keystead:Explain", resource=alias))
+    asks = client(server, folder, alice.access_key_id, alice.secret).explain
+    asked = {"Principal": "admin", "Action": "kms:Encrypt"}
+    assert asks(**asked, KeyId=key["KeyId"])["Allowed"] is True
+    assert _refused(asks, **asked, KeyId=other["KeyId"])[0] == "AccessDeniedException"
+    assert _refused(asks, **asked, KeyId=f"alias/{other['KeyId']}")[0] == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "words"),
+    [
+        ({}, "ValidationException", "neither is there"),
+        ({"Principal": "admin"}, "ValidationException", "one of them is not there"),
+        ({"Principal": "admin", "Action": "kms:Encrypt"}, "ValidationException", "which KeyId names"),
+        ({"Principal": "admin", "Action": "kms:ListKeys", "KeyId": "x"}, "ValidationException", "Resource, not KeyId"),
+        ({"Principal": "admin", "Action": "kms:Nothing"}, "ValidationException", "There is no action kms:Nothing here."),
+        ({"Principal": "nobody", "Action": "kms:ListKeys"}, "NotFoundException", "There is no principal nobody"),
+        ({"RequestId": "0" * 36}, "NotFoundException", "holds no call of this account"),
+        ({"RequestId": "0" * 36, "Principal": "admin"}, "ValidationException", "the record tells Principal"),
+        ({"RequestId": "*"}, "ValidationException", "failed to satisfy constraint"),
+        ({"Principal": "admin", "Action": "kms:ListKeys", "Conditions": {"aws:SourceVpc": "x"}}, "ValidationException", "aws:SourceVpc"),
+        ({"Principal": "admin", "Action": "kms:RetireGrant", "KeyId": "x"}, "UnsupportedOperationException", "the grant that"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_explained_is_refused_in_words(
+    explain: Explain, request_: dict[str, Any], code: str, words: str
+) -> None:
+    found = _refused(explain, **request_)
+    assert found[0] == code
+    assert words in found[1]
+
+
+def test_every_question_is_audited_without_the_encryption_context(
+    server: Server, explain: Explain, key: dict[str, Any]
+) -> None:
+    asked = {"Principal": "admin", "Action": "kms:Encrypt", "KeyId": key["KeyId"]}
+    request_id = explain(**asked, EncryptionContext={"secret": "context"})["ResponseMetadata"]["RequestId"]
+    lines = [line for path in (server.data / "journal").iterdir() for line in path.read_text().splitlines()]
+    (line,) = [line for line in lines if f'"requestID":"{request_id}"' in line]
+    record = json.loads(line.split(" ", 2)[2])
+    assert (record["eventSource"], record["eventName"]) == ("keystead.amazonaws.com", "Explain")
+    assert record["requestParameters"] == {"principal": "admin", "action": "kms:Encrypt", "keyId": key["KeyId"]}
+    assert record["readOnly"] is True
+    assert record["responseElements"] is None
