@@ -1,4 +1,4 @@
-"""`docs/operations.md` is what the tables say, and the tables account for all of the pinned model."""
+"""`docs/operations.md` is what the tables say, and the tables account for all of the pinned models."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from tools import operations as tool
 
 from keystead.crypto.keyspecs import NOT_OFFERED_SPECS
 from keystead.domain.keytypes import KeyTypes
-from keystead.model.shapes import Service
+from keystead.model.shapes import Service as Models
+from keystead.services.iam.operations import IAM
 from keystead.services.kms.operations import KMS
-from keystead.services.table import Row
+from keystead.services.sts.operations import STS
+from keystead.services.table import Row, Service
 from tests.house.reading import ROOT, none
 
-MODEL = Service.load("kms")
+MODEL = Models.load("kms")
 
 
 def cells(operation: str) -> dict[str, str]:
@@ -90,4 +92,28 @@ def test_a_key_spec_without_a_reason_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_withheld_member_without_a_reason_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, {"Encrypt": replace(KMS.rows["Encrypt"], withheld=("dry_run",))})
-    assert tool.unexplained() == ["Encrypt withholds dry_run and MEMBERS_NOT_OFFERED does not say why"]
+    assert tool.unexplained() == ["Encrypt withholds dry_run and nothing says why"]
+
+
+@pytest.mark.parametrize("service", [IAM, STS], ids=["iam", "sts"])
+def test_a_service_without_keys_accounts_for_its_whole_model(service: Service) -> None:
+    document = "\n".join(tool.section(service, ""))
+    for name in Models.load(service.name).operations:
+        assert (f"| {name} | " in document) is (name in service.rows)
+        assert name in document
+
+
+def test_what_no_record_shows_is_told() -> None:
+    document = "\n".join(tool.section(IAM, ""))
+    [line] = [line for line in document.splitlines() if line.startswith("| CreateAccessKey | ")]
+    assert line.endswith("| user | yes | yes | SecretAccessKey |")
+
+
+def test_what_is_in_no_list_of_another_service_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    who = STS.rows["GetCallerIdentity"]
+    monkeypatch.setattr(tool, "STS", replace(STS, rows={**STS.rows, who.name: replace(who, withheld=("nothing",))}))
+    monkeypatch.setattr(tool, "IAM", replace(IAM, not_offered={**IAM.not_offered, "Enchant": "no"}))
+    assert tool.unexplained() == [
+        "the operation Enchant is not in the pinned model",
+        "GetCallerIdentity withholds nothing and nothing says why",
+    ]

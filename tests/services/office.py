@@ -19,6 +19,7 @@ from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
 from keystead.domain import awspolicies
 from keystead.domain.caller import Caller, Principal, PrincipalKind, Session, Via
 from keystead.domain.identity import Identity, IdentityKind, ManagedPolicy, PolicyVersion
+from keystead.model import query
 from keystead.model.awsjson import Codec
 from keystead.services import effective
 from keystead.services.commit import Committer
@@ -33,10 +34,12 @@ from keystead.services.wire import Wire
 from keystead.services.work import Workshop
 from keystead.store.interface import DomainKeyRow, Reader, Transaction
 from keystead.store.sqlite import SqliteStore
-from tests.declared import OURS, may_answer
+from tests.declared import OURS, SERVICES, may_answer
+from tests.services.forms import written
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 REGION = "us-east-1"
+FORMS = {name: query.Codec(name) for name in ("iam", "sts")}
 ALLOW_ALL = awspolicies.POLICIES[awspolicies.ADMINISTRATOR_ACCESS].text
 
 
@@ -91,9 +94,21 @@ class Office:
         self.snapshot = Snapshot(self.store, self.epochs, lambda _row: b"")
         self.workshop = Workshop(asyncio.get_running_loop(), quick_room=4, long_room=4)
         report = self._report
-        self.dispatch = Dispatch(
-            KMS, self.snapshot, self.committer, self.journal, self.workshop, self.hierarchy, os.urandom, new_id, report
-        )
+        self.dispatches = {
+            name: Dispatch(
+                one,
+                self.snapshot,
+                self.committer,
+                self.journal,
+                self.workshop,
+                self.hierarchy,
+                os.urandom,
+                new_id,
+                report,
+            )
+            for name, one in SERVICES.items()
+        }
+        self.dispatch = self.dispatches["kms"]
         self.sweep = Sweep(
             KMS, self.store, self.committer, self.hierarchy, os.urandom, new_id, lambda: self.now, report
         )
@@ -201,6 +216,43 @@ class Office:
         if status != 200 and row is None:
             assert told["__type"] in OURS or may_answer(operation, told["__type"]), (operation, told)
         return status, told
+
+    async def ask(
+        self,
+        operation: str,
+        principal: Principal | None = None,
+        *,
+        region: str = REGION,
+        row: Row | None = None,
+        **members: Any,
+    ) -> tuple[int, dict[str, Any]]:
+        """Perform one operation of a query service, such as ``iam:GetUser``, as it would arrive; returns status and
+        answer, or status and error. A refusal must be one that the operation's model declares."""
+        service, _, name = operation.partition(":")
+        answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self.snapshot.refresh()
+        self.dispatches[service].perform(
+            Arrival(
+                name,
+                row or SERVICES[service].rows.get(name),
+                query.Exchange(FORMS[service].operations[name], "request", json=True),
+                Caller(principal or self.admin, "AKIATEST", SERVICES[service].region or region),
+                self.now,
+                Wire("request", "192.0.2.1", "test", "localhost"),
+                lambda status, answer: answered.set_result((status, answer)),
+                Peer(),
+            ),
+            written({"Action": name, "Version": FORMS[service].version, **members}),
+        )
+        status, body = await asyncio.wait_for(answered, 10)
+        told = json.loads(body)
+        if status == 200:
+            answer: dict[str, Any] = told[f"{name}Response"].get(f"{name}Result", {})
+            return status, answer
+        refused: dict[str, Any] = told["Error"]
+        if row is None:
+            assert refused["Code"] in OURS or may_answer(name, refused["Code"], service), (operation, refused)
+        return status, refused
 
     async def make_key(self, principal: Principal | None = None, **body: Any) -> dict[str, Any]:
         status, answer = await self.call("CreateKey", principal, **body)

@@ -39,12 +39,13 @@ def _members(shape: Shape, given: object) -> dict[str, Any]:
     found = {}
     values = (getattr(given, name) for name in given.__struct_fields__)  # type: ignore[attr-defined]
     for member, value in zip(shape.members.values(), values, strict=True):
-        if value is not None and not _hidden(member.name, member.shape):
+        if value is not None and not hidden(member.name, member.shape):
             found[member.path] = _shown(member.shape, value)
     return found
 
 
-def _hidden(name: str, shape: Shape) -> bool:
+def hidden(name: str, shape: Shape) -> bool:
+    """Whether no record shows a member of this name and shape."""
     return shape.sensitive or shape.kind == "blob" or name in SECRET
 
 
@@ -54,10 +55,10 @@ def _shown(shape: Shape, value: Any) -> Any:
             return _members(shape, value)
         case "list":
             assert shape.item is not None
-            return [] if _hidden("", shape.item) else [_shown(shape.item, one) for one in value]
+            return [] if hidden("", shape.item) else [_shown(shape.item, one) for one in value]
         case "map":
             assert shape.value is not None
-            return {} if _hidden("", shape.value) else {key: _shown(shape.value, one) for key, one in value.items()}
+            return {} if hidden("", shape.value) else {key: _shown(shape.value, one) for key, one in value.items()}
         case "timestamp":
             return in_words(value)
         case _:

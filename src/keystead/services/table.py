@@ -157,8 +157,8 @@ def camel(attribute: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One AWS service: its rows by operation name, and the operations of its pinned model that are not offered, with
-    the reason.
+    """One AWS service: its rows by operation name; the operations of its pinned model that are not offered, and the
+    members that rows withhold, by attribute name, with the reason.
 
     ``region``: the one in which all its calls are made, wherever they were signed for; None for a service that is in
     each region. ``also_signed_for`` are regions for which it takes signatures besides those of the server."""
@@ -167,6 +167,7 @@ class Service:
     event_source: str
     rows: Mapping[str, Row]
     not_offered: Mapping[str, str] = field(default_factory=dict)
+    members_not_offered: Mapping[str, str] = field(default_factory=dict)
     region: str | None = None
     also_signed_for: frozenset[str] = frozenset()
 

@@ -83,6 +83,15 @@ _REASONS: Final = {
     "reports of credentials are not offered": ("GenerateCredentialReport", "GetCredentialReport"),
 }
 
+# Request members, by attribute name; each operation's row says which of these it withholds.
+MEMBERS_NOT_OFFERED: Final = {
+    "all_users": "there are no credentials of other services",
+    "ordered_organization_policy_input_list": "accounts do not form an organization",
+    "policy_exclusion_list": "the policies of a principal are simulated together",
+    "resource_handling_option": "there are no instances whose resources it would tell apart",
+    "service_name": "there are no credentials of other services",
+}
+
 IAM: Final = Service(
     name="iam",
     event_source="iam.amazonaws.com",
@@ -106,6 +115,7 @@ IAM: Final = Service(
         )
     ),
     not_offered={name: reason for reason, names in _REASONS.items() for name in names},
+    members_not_offered=MEMBERS_NOT_OFFERED,
     region=DEFAULT_REGION,
     also_signed_for=frozenset({DEFAULT_REGION}),
 )

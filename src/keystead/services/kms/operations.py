@@ -69,4 +69,5 @@ KMS: Final = Service(
         )
     ),
     not_offered=NOT_OFFERED,
+    members_not_offered=MEMBERS_NOT_OFFERED,
 )

@@ -10,7 +10,7 @@ from keystead.services.call import Call
 from keystead.services.table import operation
 
 
-@operation("sts:GetCallerIdentity", unasked="a denied caller is told as much; no policy can deny it")
+@operation("sts:GetCallerIdentity", unasked="a caller may always know who he is, whatever a policy says")
 def get_caller_identity(call: Call[GetCallerIdentityRequest]) -> GetCallerIdentityResponse:
     who = call.caller.principal
     return GetCallerIdentityResponse(user_id=who.unique_id, account=who.account, arn=who.arn)
