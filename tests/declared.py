@@ -63,6 +63,13 @@ BEYOND = {
         "InvalidGrantTokenException",
     ): "it takes GrantTokens, and the model declares nothing for wrong ones",
     ("CreateRole", "NoSuchEntity"): "it takes a boundary, and the model declares nothing for one that is not there",
+    **{
+        (
+            operation,
+            "InvalidParameterValue",
+        ): "AWS was seen to refuse session tags with a code that the model does not have"
+        for operation in ("AssumeRole", "AssumeRoleWithWebIdentity", "GetFederationToken")
+    },
 }
 
 #: (operation, constructor): what a syntax tree suggests and cannot happen.
@@ -82,6 +89,7 @@ UNREACHED = {
         "Explain",
         "malformed_policy",
     ): "policies were checked when they were put; what is tried and does not parse is passed over",
+    ("GetSessionToken", "packed_policy_too_large"): "such a session has neither policies nor tags of its own",
 }
 
 

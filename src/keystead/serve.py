@@ -39,12 +39,13 @@ from keystead.config import Config
 from keystead.crypto.rootkey.custodian import Custodian
 from keystead.crypto.rootkey.slots import RootKeyClosed
 from keystead.http.connections import Connections
-from keystead.http.entrance import Entrance, Room, Scope
+from keystead.http.entrance import Entrance, Introduce, Room, Scope
 from keystead.http.listening import CannotListen, Listening, listen
 from keystead.http.tls import Certificate, TlsError
 from keystead.model import awsjson, query
+from keystead.oidc.issuers import Issuers
 from keystead.process import allow_many_connections
-from keystead.services import anchoring, commit, founding
+from keystead.services import anchoring, commit, founding, sessiontokens
 from keystead.services.admin.operations import ADMIN
 from keystead.services.dispatch import Dispatch
 from keystead.services.epochs import Epochs
@@ -53,6 +54,7 @@ from keystead.services.identifiers import RequestIds
 from keystead.services.kms.operations import KMS
 from keystead.services.kms.sweep import Sweep
 from keystead.services.snapshot import Snapshot
+from keystead.services.sts.introductions import Introductions
 from keystead.services.sts.operations import STS
 from keystead.services.table import Service
 from keystead.services.work import Workshop
@@ -188,6 +190,7 @@ class Worker:
             self._store,
             shared.epochs,
             partial(founding.open_access_key, hierarchy),
+            partial(sessiontokens.open_token, hierarchy),
             past=partial(past.call, [config.journal], hierarchy.audit_key),
             keys=config.cached_keys,
             regions=frozenset(config.regions),
@@ -196,18 +199,22 @@ class Worker:
         self._committer.published(snapshot.epoch)
         self._workshop = Workshop(loop)
 
-        def room(service: Service, codec: awsjson.Codec | query.Codec) -> Room:
+        def room(service: Service, codec: awsjson.Codec | query.Codec, introduce: Introduce | None = None) -> Room:
             dispatch = Dispatch(
                 service, snapshot, self._committer, self._journal, self._workshop, hierarchy, random, new_id, report
             )
-            return Room(service, codec, dispatch)
+            return Room(service, codec, dispatch, introduce)
 
         self._sweep = Sweep(KMS, self._store, self._committer, hierarchy, random, new_id, clock, report)
         entrance = Entrance(
             (
                 room(KMS, awsjson.Codec("kms")),
                 room(IAM, query.Codec("iam")),
-                room(STS, query.Codec("sts")),
+                room(
+                    STS,
+                    query.Codec("sts"),
+                    Introductions(Issuers(config.oidc_issuers), self._workshop, report).introduce,
+                ),
                 room(ADMIN, awsjson.Codec("keystead")),
             ),
             snapshot,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keystead.audit import record, shape
-from keystead.domain.caller import Caller, Principal, PrincipalKind, Via
+from keystead.domain.caller import Caller, Principal, PrincipalKind, Session, Via
 
 ACCOUNT = "111122223333"
 ALICE = Principal(PrincipalKind.USER, ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/alice", "AIDAEXAMPLE", "alice")
@@ -42,12 +42,22 @@ def test_the_short_way_is_taken_by_a_success_alone(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(record, "_filled", lambda *_: b"short")
     assert record.event(**values) == b"short"
     for more in ({"error_code": "X"}, {"response_elements": {"a": "b"}}, {"additional": {}}, {"recipient": ACCOUNT},
-                 {"shared_event_id": "s"}, {"session_created": 1.0}, {"caller": caller(Via("s3.amazonaws.com"))}):  # fmt: skip
+                 {"shared_event_id": "s"}, {"caller": caller(Via("s3.amazonaws.com"))}):  # fmt: skip
         assert record.event(**(values | more)) != b"short"
 
 
-def caller(via: Via | None = None) -> Caller:
-    return Caller(ALICE, "AKIAEXAMPLE", "eu-west-1", via)
+def caller(via: Via | None = None, principal: Principal = ALICE) -> Caller:
+    return Caller(principal, "AKIAEXAMPLE", "eu-west-1", via)
+
+
+WORKER = Principal(
+    PrincipalKind.ASSUMED_ROLE,
+    ACCOUNT,
+    f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/me",
+    "AROAX:me",
+    role_arn=f"arn:aws:iam::{ACCOUNT}:role/worker",
+    session=Session(PrincipalKind.ASSUMED_ROLE, ACCOUNT, "AROAX", "me", 1.0, 3_601.0, source_identity="alice"),
+)
 
 
 TEXT = st.text(st.characters(codec=None), max_size=40)
@@ -63,6 +73,7 @@ TEXT = st.text(st.characters(codec=None), max_size=40)
     st.floats(min_value=0, max_value=2**33),
     st.booleans(),
     st.sampled_from([None, Via("s3.amazonaws.com")]),
+    st.sampled_from([ALICE, WORKER]),
 )
 def test_the_short_way_writes_the_same_bytes(
     request_parameters: dict[str, Any] | None,
@@ -74,11 +85,12 @@ def test_the_short_way_writes_the_same_bytes(
     now: float,
     read_only: bool,
     via: Via | None,
+    principal: Principal,
 ) -> None:
     values: dict[str, Any] = {
         "event_source": "kms.amazonaws.com",
         "event_name": "Encrypt",
-        "caller": caller(via=via),
+        "caller": caller(via, principal),
         "now": now,
         "source": "192.0.2.10",
         "user_agent": user_agent,

@@ -27,6 +27,10 @@ MEMBERS = {
 }
 
 
+#: Members that are read before any function is run, and where.
+ELSEWHERE = {"grant_tokens": "services.dispatch", "web_identity_token": "services.sts.introductions"}
+
+
 def undeclared(house: House, row: Row) -> list[str]:
     """What the function of a row can come to and its model does not declare."""
     found = [
@@ -44,12 +48,12 @@ def undeclared(house: House, row: Row) -> list[str]:
 
 
 def swallowed(house: House, row: Row) -> list[str]:
-    """Members of the request that the function neither reads nor withholds. Grant tokens are the dispatcher's."""
+    """Members of the request that the function neither reads nor withholds."""
     read = house.spoken_members(row)
     return [
         f"{row.name} takes {wire} and never looks at it: read it, or withhold it by name"
         for wire, attribute in MEMBERS[f"{row.service}:{row.name}"].items()
-        if attribute not in read and attribute not in row.withheld and attribute != "grant_tokens"
+        if attribute not in read and attribute not in row.withheld and attribute not in ELSEWHERE
     ]
 
 

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from keystead.domain.caller import Caller, Principal, PrincipalKind, Session, Vi
 from keystead.domain.identity import Identity, IdentityKind, ManagedPolicy, PolicyVersion
 from keystead.model import query
 from keystead.model.awsjson import Codec
-from keystead.services import effective
+from keystead.services import effective, sessiontokens
 from keystead.services.commit import Committer
 from keystead.services.dispatch import Arrival, Dispatch
 from keystead.services.epochs import Epochs
@@ -91,7 +92,9 @@ class Office:
         new_id = RequestIds(os.urandom)
         writing = self.store.connect(self.hierarchy.row_mac)
         self.committer = Committer(writing, self.journal, self.epochs, 0, asyncio.get_running_loop(), room=changes)
-        self.snapshot = Snapshot(self.store, self.epochs, lambda _row: b"")
+        self.snapshot = Snapshot(
+            self.store, self.epochs, lambda _row: b"", partial(sessiontokens.open_token, self.hierarchy)
+        )
         self.workshop = Workshop(asyncio.get_running_loop(), quick_room=4, long_room=4)
         report = self._report
         self.dispatches = {
@@ -148,9 +151,11 @@ class Office:
         self.store.transact(lambda transaction: transaction.put_managed_policy(policy))
         return policy
 
-    def role(self, name: str, *policies: str, account: str = ACCOUNT, path: str = "/", number: int = 1) -> Principal:
+    def role(
+        self, name: str, *policies: str, account: str = ACCOUNT, path: str = "/", number: int = 1, **facts: Any
+    ) -> Principal:
         """What is stored of a role; `session` is who acts as it. ``number`` tells one from another of that name, which it
-        replaces."""
+        replaces. ``facts`` are others of an `Identity`."""
         made = Identity(
             IdentityKind.ROLE,
             account,
@@ -159,6 +164,7 @@ class Office:
             f"AROA{name.upper():A<16}{number}",
             self.now,
             inline=tuple((f"p{number}", text) for number, text in enumerate(policies)),
+            **facts,
         )
 
         def remove(transaction: Transaction) -> None:

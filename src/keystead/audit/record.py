@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -29,6 +29,7 @@ from keystead.audit.shape import (
     SessionIssuer,
     TlsDetails,
     UserIdentity,
+    WebIdFederationData,
     encode,
     parameters,
     raw,
@@ -37,7 +38,7 @@ from keystead.audit.shape import (
     strict,
 )
 from keystead.domain.arn import parse
-from keystead.domain.caller import Caller, PrincipalKind
+from keystead.domain.caller import Caller, Principal, PrincipalKind
 
 #: What AWS writes where it acts by itself.
 INTERNAL: Final = "AWS Internal"
@@ -68,7 +69,6 @@ def event(
     error_message: str | None = None,
     recipient: str | None = None,
     shared_event_id: str | None = None,
-    session_created: float | None = None,
 ) -> bytes:
     """The record of an API call that an authenticated caller made.
 
@@ -77,8 +77,8 @@ def event(
     and TLS. ``resources``: (type, account, ARN) of what the call was authorized for. ``response_elements`` may be the
     answer itself, which is then written as `elements` does. ``error_code`` is the API's code; AccessDeniedException
     is logged as AccessDenied. ``recipient`` is the account this copy is for, the caller's if None; another account
-    sees of the caller only its account and principal id. ``shared_event_id`` joins the copies of one event.
-    ``session_created``: when an assumed role's session began. The ids are our own, of characters that JSON shows as they are.
+    sees of the caller only its account and principal id. ``shared_event_id`` joins the copies of one event. The ids are
+    our own, of characters that JSON shows as they are.
     """
     if (
         error_code is None
@@ -86,13 +86,12 @@ def event(
         and additional is None
         and recipient is None
         and shared_event_id is None
-        and session_created is None
         and caller.via is None
     ):
         # A success whose answer is not shown, as on the hot path: only time, parameters and ids differ from call to call.
         who = caller.principal
         form = _form(
-            who.kind, who.unique_id, who.arn, who.account, caller.access_key_id, who.name, who.role_arn,
+            who.kind, who.unique_id, who.arn, who.account, caller.access_key_id, who.name, _behind(who),
             event_source, event_name, caller.region, source, user_agent, host, tls, read_only, tuple(resources), key_material_id,
         )  # fmt: skip
         line = _filled(form, now, strict(parameters(request_parameters)), request_id, event_id)
@@ -113,7 +112,7 @@ def event(
     foreign = recipient is not None and recipient != account
     return encode(
         Event(
-            user_identity=foreign_identity(caller) if foreign else identity(caller, session_created),
+            user_identity=foreign_identity(caller) if foreign else identity(caller),
             event_time=instant(now),
             event_source=event_source,
             event_name=event_name,
@@ -148,7 +147,7 @@ def _form(
     account: str,
     access_key_id: str,
     name: str | None,
-    role_arn: str | None,
+    behind: _Behind | None,
     event_source: str,
     event_name: str,
     region: str,
@@ -163,7 +162,7 @@ def _form(
     """What stands before, between and after time, parameters, request id and event id."""
     return strict(
         Event(
-            user_identity=_identity(kind, unique_id, arn, account, access_key_id, name, role_arn, None, None),
+            user_identity=_identity(kind, unique_id, arn, account, access_key_id, name, behind, None),
             event_time=_HOLE,
             event_source=event_source,
             event_name=event_name,
@@ -270,22 +269,32 @@ def counted(
 # bounded and hold nothing that the records do not show.
 
 
-def identity(caller: Caller, session_created: float | None = None) -> msgspec.Raw:
+def identity(caller: Caller) -> msgspec.Raw:
     """``userIdentity`` as the caller's own account sees it (CloudTrail user guide, "userIdentity element"), encoded."""
     who = caller.principal
     via = caller.via
     service = None if via is None else via.service
     return _identity(
-        who.kind,
-        who.unique_id,
-        who.arn,
-        who.account,
-        caller.access_key_id,
-        who.name,
-        who.role_arn,
-        service,
-        session_created,
+        who.kind, who.unique_id, who.arn, who.account, caller.access_key_id, who.name, _behind(who), service
     )
+
+
+class _Behind(NamedTuple):
+    """What a session is of: the unique id and ARN of the role or user behind it, when it was issued, and what was said of
+    it then."""
+
+    unique_id: str
+    arn: str | None
+    issued: float | None
+    source_identity: str | None
+    provider: str | None
+
+
+def _behind(who: Principal) -> _Behind | None:
+    session = who.session
+    if session is None:
+        return None if who.role_arn is None else _Behind(who.identity_id, who.role_arn, None, None, None)
+    return _Behind(who.identity_id, who.role_arn, session.issued, session.source_identity, session.provider)
 
 
 @lru_cache(maxsize=4096)
@@ -296,15 +305,14 @@ def _identity(
     account: str,
     access_key_id: str,
     name: str | None,
-    role_arn: str | None,
+    behind: _Behind | None,
     service: str | None,
-    session_created: float | None,
 ) -> msgspec.Raw:
     if kind is PrincipalKind.SERVICE:
         return raw(UserIdentity(type=kind.value, invoked_by=name or arn))
-    issuer: SessionContext | UnsetType = UNSET
-    if role_arn is not None and kind in {PrincipalKind.ASSUMED_ROLE, PrincipalKind.FEDERATED_USER}:
-        issuer = _session(kind, unique_id, role_arn, session_created)
+    if kind is PrincipalKind.WEB_IDENTITY:  # of no account: ``arn`` is its provider's
+        user = UNSET if name is None else name
+        return raw(UserIdentity(type=kind.value, principal_id=unique_id, user_name=user, identity_provider=arn))
     return raw(
         UserIdentity(
             type=kind.value,
@@ -313,7 +321,7 @@ def _identity(
             account_id=account,
             access_key_id=access_key_id,
             user_name=name if kind is PrincipalKind.USER and name is not None else UNSET,
-            session_context=issuer,
+            session_context=UNSET if behind is None else _session(kind, behind),
             invoked_by=UNSET if service is None else service,
         )
     )
@@ -331,16 +339,24 @@ def foreign_identity(caller: Caller) -> msgspec.Raw:
     )
 
 
-def _session(kind: PrincipalKind, unique_id: str, role_arn: str, created: float | None) -> SessionContext:
-    role = parse(role_arn)
-    issuer = SessionIssuer(
-        type="Role" if kind is PrincipalKind.ASSUMED_ROLE else "IAMUser",
-        principal_id=unique_id.partition(":")[0],
-        arn=role_arn,
-        account_id="" if role is None else role.account,
-        user_name=role_arn.rpartition("/")[2],
+def _session(kind: PrincipalKind, behind: _Behind) -> SessionContext:
+    issuer: SessionIssuer | UnsetType = UNSET
+    if behind.arn is not None:  # of a session of its own (GetSessionToken) the caller itself stands there already
+        parsed = parse(behind.arn)
+        root = behind.arn.endswith(":root")
+        issuer = SessionIssuer(
+            type="Role" if kind is PrincipalKind.ASSUMED_ROLE else "Root" if root else "IAMUser",
+            principal_id=behind.unique_id,
+            arn=behind.arn,
+            account_id="" if parsed is None else parsed.account,
+            user_name=UNSET if root else behind.arn.rpartition("/")[2],
+        )
+    return SessionContext(
+        session_issuer=issuer,
+        web_id_federation_data=UNSET if behind.provider is None else WebIdFederationData(behind.provider),
+        attributes=SessionAttributes(UNSET if behind.issued is None else instant(behind.issued)),
+        source_identity=UNSET if behind.source_identity is None else behind.source_identity,
     )
-    return SessionContext(issuer, SessionAttributes(UNSET if created is None else instant(created)))
 
 
 @lru_cache(maxsize=4096)

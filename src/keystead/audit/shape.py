@@ -53,9 +53,16 @@ class SessionAttributes(Struct, frozen=True, rename=_spell):
     mfa_authenticated: str = "false"
 
 
-class SessionContext(Struct, frozen=True, rename=_spell):
-    session_issuer: SessionIssuer
+class WebIdFederationData(Struct, frozen=True, rename=_spell):
+    federated_provider: str
+    attributes: Mapping[str, str] = {}
+
+
+class SessionContext(Struct, frozen=True, kw_only=True, rename=_spell):
+    session_issuer: SessionIssuer | UnsetType = UNSET
+    web_id_federation_data: WebIdFederationData | UnsetType = UNSET
     attributes: SessionAttributes
+    source_identity: str | UnsetType = UNSET
 
 
 class UserIdentity(Struct, frozen=True, rename=_spell):
@@ -67,6 +74,7 @@ class UserIdentity(Struct, frozen=True, rename=_spell):
     account_id: str | UnsetType = UNSET
     access_key_id: str | UnsetType = UNSET
     user_name: str | UnsetType = UNSET
+    identity_provider: str | UnsetType = UNSET
     session_context: SessionContext | UnsetType = UNSET
     invoked_by: str | UnsetType = UNSET
 

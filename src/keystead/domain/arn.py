@@ -69,3 +69,8 @@ def role_session_arn(account: str, role: str, session: str) -> str:
 
 def federated_user_arn(account: str, name: str) -> str:
     return f"arn:{PARTITION}:sts::{account}:federated-user/{name}"
+
+
+def oidc_provider_arn(account: str, host: str) -> str:
+    """``host`` is the issuer's host and path."""
+    return f"arn:{PARTITION}:iam::{account}:oidc-provider/{host}"

@@ -7,8 +7,8 @@ there, chooses between the two.
 
 Order of checks (errors.md §2): method and operation, then the signature, which must be for the service of the
 operation, then the rest of the body. For somebody who has not proved who he is no more of a form is looked at than its
-Version and Action. `GET /healthz` says that the process answers, `GET /readyz` that it can serve; neither needs a
-signature.
+Version and Action; of an operation whose requests are unsigned, what proves it instead (`Introduce`). `GET /healthz`
+says that the process answers, `GET /readyz` that it can serve; neither needs a signature.
 
 Guarantees: what was verified is what is executed (the same bytes of the same `Request` object), every answer carries
 its request id and speaks the protocol of its request, refusals that come before a proven signature are counted in the
@@ -19,18 +19,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from keystead import errors
-from keystead.domain.caller import Caller
+from keystead.domain.caller import Caller, Principal
 from keystead.http import forms, sigv4
 from keystead.http.message import Request
 from keystead.model import awsjson, query
 from keystead.services.dispatch import Arrival, Dispatch
 from keystead.services.snapshot import Snapshot
 from keystead.services.table import Row, Service
+from keystead.services.turns import Seat
 from keystead.services.wire import Wire
 
 
@@ -52,6 +53,10 @@ class Counted(Protocol):
     ) -> None: ...
 
 
+#: Finds out who sends a decoded request without a signature: told once, at any time, on the loop's thread; or refuses
+#: at once. Addresses take turns, since there is no account yet.
+Introduce = Callable[[Any, float, Seat, Callable[[Principal | errors.Refusal], None]], None]
+
 _COMMON: Final = b"Cache-Control: no-cache, no-store, must-revalidate, private\r\nExpires: 0\r\nPragma: no-cache\r\n"
 _JSON: Final = b"Content-Type: application/x-amz-json-1.1\r\n" + _COMMON
 _XML: Final = b"Content-Type: text/xml\r\n" + _COMMON
@@ -72,11 +77,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A service behind the door: its table, how it speaks, and what performs its operations."""
+    """A service behind the door: its table, how it speaks, what performs its operations, and who finds out from whom
+    requests are that carry no signature, where there are such."""
 
     service: Service
     codec: awsjson.Codec | query.Codec
     dispatch: Dispatch
+    introduce: Introduce | None = None
 
 
 class _Behind(NamedTuple):
@@ -85,6 +92,7 @@ class _Behind(NamedTuple):
     service: Service
     verify: Callable[..., Caller]
     perform: Callable[[Arrival, bytes], None]
+    introduce: Introduce | None
 
 
 class _Operation(NamedTuple):
@@ -112,10 +120,12 @@ class Entrance:
         self._new_id = new_id
         self._counted = counted
         self._ready = ready
+        self._default_region = scope.default_region
         self._targets: dict[bytes, _Operation] = {}
         self._forms: dict[str, tuple[query.Codec, _Behind]] = {}
         for room in rooms:
-            behind = _Behind(room.service, _verifying(room, snapshot, scope), room.dispatch.perform)
+            verify = _verifying(room, snapshot, scope)
+            behind = _Behind(room.service, verify, room.dispatch.perform, room.introduce)
             if isinstance(room.codec, query.Codec):
                 self._forms[room.codec.version] = room.codec, behind
                 continue
@@ -158,6 +168,15 @@ class Entrance:
         behind, namespace = None, forms.NO_SERVICE
         json = forms.wants_json(named)
         common = _PLAIN_JSON if json else _XML
+
+        def refuse(refusal: errors.Refusal) -> None:
+            spoken = errors.in_query_services(refusal)
+            self._count(request, spoken, action or "", behind)
+            body = query.render_refusal(spoken, namespace, request_id)
+            if json:
+                body = query.render_refusal_json(spoken, request_id)
+            answerer.send(spoken.status, _head(request_id, common), body)
+
         try:
             text = forms.text(request)
             action, version = forms.asked(text)
@@ -171,22 +190,35 @@ class Entrance:
             row = behind.service.rows.get(action)
             if request.method == "GET" and row is not None and not row.safe:
                 raise errors.not_offered(f"{action} by GET")
+            exchange = query.Exchange(operation, request_id, json=json)
+            reply, wire = partial(_answer, answerer, request_id, common), _wire(request, request_id, named)
+            if row is not None and row.unsigned and behind.introduce is not None:
+                arrive = partial(Arrival, action, row, exchange, wire=wire, reply=reply, peer=answerer)
+                told = partial(self._introduced, behind, arrive, text, refuse)
+                behind.introduce(operation.decode(text), now, Seat(request.peer, "", answerer), told)
+                return
             self._snapshot.refresh()
             caller = behind.verify(request, now=now)
         except errors.Refusal as refusal:
-            spoken = errors.in_query_services(refusal)
-            self._count(request, spoken, action or "", behind)
-            body = query.render_refusal(spoken, namespace, request_id)
-            if json:
-                body = query.render_refusal_json(spoken, request_id)
-            answerer.send(spoken.status, _head(request_id, common), body)
+            refuse(refusal)
             return
-        exchange, reply = (
-            query.Exchange(operation, request_id, json=json),
-            partial(_answer, answerer, request_id, common),
-        )
-        wire = _wire(request, request_id, named)
         behind.perform(Arrival(action, row, exchange, caller, now, wire, reply, answerer), text)
+
+    def _introduced(
+        self,
+        behind: _Behind,
+        arrive: Callable[..., Arrival],
+        text: bytes,
+        refuse: Callable[[errors.Refusal], None],
+        found: Principal | errors.Refusal,
+    ) -> None:
+        """Somebody without a signature has been introduced, or not. Meanwhile time has passed."""
+        if isinstance(found, errors.Refusal):
+            refuse(found)
+            return
+        self._snapshot.refresh()
+        caller = Caller(found, "", behind.service.region or self._default_region)
+        behind.perform(arrive(caller=caller, now=self._clock()), text)
 
     def _count(self, request: Request, refusal: errors.Refusal, operation: str, behind: _Behind | None) -> None:
         service = None if behind is None else behind.service

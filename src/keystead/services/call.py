@@ -20,7 +20,7 @@ import msgspec
 from keystead import errors
 from keystead.crypto.hierarchy import Hierarchy
 from keystead.domain import arn, grantees, holdings, limits, pages, references, states
-from keystead.domain.caller import Caller
+from keystead.domain.caller import Caller, Session
 from keystead.domain.grantees import Standing
 from keystead.domain.grants import Grant, GrantName, Use, constraint_facts
 from keystead.domain.identity import Identity
@@ -29,7 +29,7 @@ from keystead.domain.policy import decide, document, sentences
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.states import States
-from keystead.services import founding, granttokens, identifiers, markers
+from keystead.services import founding, granttokens, identifiers, markers, sessiontokens
 from keystead.services.facts import Answer, Facts, LoadedKey, bears, compile_key
 from keystead.services.table import Row
 from keystead.services.wire import Wire
@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 KEY_RESOURCE = "AWS::KMS::Key"
 ALIAS_RESOURCE = "AWS::KMS::Alias"
+ROLE_RESOURCE = "AWS::IAM::Role"
 
 # Refusals that come from the key's side: across accounts they look as if there were no key.
 _KEYS_OWN_REFUSALS = frozenset({decide.Why.NO_RESOURCE_ALLOW, decide.Why.DENY_RESOURCE})
@@ -114,20 +115,36 @@ class Call(Generic[R]):
         self._permit(permission, alias_arn, {})
         self.resources.append((ALIAS_RESOURCE, self.caller.account, alias_arn))
 
+    def permit_role(self, permission: str, role: Identity, **values: Any) -> None:
+        """Ask for a session of a role, or for what such a session is to have: the role's trust policy decides with the
+        caller's own policies. What is refused for want of an Allow looks like a role that is not there."""
+        question = self._question(permission, role.arn, role.account, {**values, "resource_tags": role.tags})
+        question.key_policy = document.parse_trust_policy(role.trust or "")
+        decision = decide.decide_trust(question)
+        if not decision.allowed:
+            raise errors.access_denied(sentences.no_session(question, decision), detail=str(decision.because))
+        resource = (ROLE_RESOURCE, role.account, role.arn)
+        if resource not in self.resources:  # a session may need several permissions
+            self.resources.append(resource)
+
     def _permit(self, permission: str, resource: str, values: Mapping[str, Any], shown: str | None = None) -> None:
+        question = self._question(permission, resource, self.caller.account, values)
+        self._insist(decide.decide(question), question, shown)
+
+    def _question(self, permission: str, resource: str, account: str, values: Mapping[str, Any]) -> decide.Question:
+        """The question about what is no key."""
         self.asked = True
         policies = self.facts.policies(self.caller.principal)
-        question = decide.Question(
+        return decide.Question(
             caller=self.caller,
             action=permission,
             resource=resource,
-            resource_account=self.caller.account,
+            resource_account=account,
             identity=policies.identity,
             boundary=policies.boundary,
             session=policies.session,
-            context=Context(self._conditions(permission, {"resource_account": self.caller.account, **values})),
+            context=Context(self._conditions(permission, {"resource_account": account, **values})),
         )
-        self._insist(decide.decide(question), question, shown)
 
     def key(self, text: str, *, permission: str | None = None, states: States | None = None, **values: Any) -> Key:
         """The key that ``text`` names, once the caller is permitted and the key's state allows it. Never unwraps.
@@ -323,6 +340,13 @@ class Call(Generic[R]):
 
     def new_uuid(self) -> str:
         return str(uuid.UUID(bytes=self.random(16), version=4))
+
+    def new_session(self, session: Session, shortest: int) -> tuple[str, str, str]:
+        """Access key id, secret and token of new temporary credentials."""
+        access_key_id = identifiers.temporary_access_key_id(self.random)
+        secret = identifiers.secret_access_key(self.random)
+        token = sessiontokens.seal(self._hierarchy, access_key_id, secret, session, self.random, shortest=shortest)
+        return access_key_id, secret, token
 
     def new_grant_token(self, grant: Grant) -> str:
         return granttokens.seal(self._hierarchy, grant, self.random)

@@ -27,7 +27,7 @@ import msgspec
 from keystead import errors
 from keystead.audit import record
 from keystead.crypto.hierarchy import Hierarchy
-from keystead.domain.caller import Caller
+from keystead.domain.caller import Caller, PrincipalKind
 from keystead.domain.states import States
 from keystead.services import commit, events, granttokens
 from keystead.services.call import KEY_RESOURCE
@@ -114,6 +114,8 @@ class Dispatch:
         try:
             if row is None:
                 raise errors.not_offered(f"The operation {arrival.operation}")
+            if self._service.sessions_of_roles_only:
+                _check_session(arrival.caller)
             request = arrival.codec.decode(body)  # 1
             _check_offered(row, request)
             if getattr(request, "grant_tokens", None):
@@ -353,6 +355,13 @@ _READING = (
     *("Describe", "Get", "List", "Generate", "Verify", "Sign", "Derive", "Encapsulate", "Decapsulate"),
     *("Assume", "Decode", "Simulate"),
 )
+
+
+def _check_session(caller: Caller) -> None:
+    """Refuse the session of a user, as AWS does: like credentials that are none."""
+    session = caller.principal.session
+    if session is not None and session.kind is not PrincipalKind.ASSUMED_ROLE:
+        raise errors.unrecognized_client()
 
 
 def _check_offered(row: Row, request: Any) -> None:

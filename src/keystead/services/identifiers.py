@@ -41,6 +41,10 @@ def access_key_id(random: Random) -> str:
     return unique_id("AKIA", random, 20)
 
 
+def temporary_access_key_id(random: Random) -> str:
+    return unique_id("ASIA", random, 20)
+
+
 def secret_access_key(random: Random) -> str:
     """Forty characters of Base64: 240 random bits."""
     return base64.b64encode(random(30)).decode()

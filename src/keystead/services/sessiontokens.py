@@ -14,14 +14,14 @@ import base64
 import binascii
 import zlib
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from keystead import errors
 from keystead.crypto.boxes import OVERHEAD
 from keystead.crypto.hierarchy import Hierarchy
-from keystead.domain.session import Session
+from keystead.domain.caller import PrincipalKind, Session, Token
 
 _PURPOSE: Final = b"session"
 _VERSION: Final = b"\x01"
@@ -34,15 +34,27 @@ LONGEST: Final = 4_096
 #: model long before. A token is authentic before it is expanded, so this only bounds what a mistake of ours can cost.
 _EXPANDED: Final = 1 << 20
 
+
+class _Content(msgspec.Struct, frozen=True, array_like=True):
+    """The session as it stands in a token."""
+
+    kind: PrincipalKind
+    account: str
+    identity_id: str
+    name: str
+    issued: int
+    expires: int
+    policy: str | None
+    policy_arns: tuple[str, ...]
+    tags: tuple[tuple[str, str], ...]
+    transitive: tuple[str, ...]
+    source_identity: str | None
+    provider: str | None
+
+
+_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(_Content))
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Session).decode
-
-
-class Opened(NamedTuple):
-    """What a token holds: the secret that the bearer signs with (its forty characters), and the session."""
-
-    secret: bytes
-    session: Session
+_decode: Final = msgspec.msgpack.Decoder(_Content).decode
 
 
 def seal(
@@ -55,10 +67,13 @@ def seal(
     shortest: int = 0,
 ) -> str:
     """A SessionToken of at least ``shortest`` characters. PackedPolicyTooLarge when it would be longer than `LONGEST`."""
-    content = _VERSION + base64.b64decode(secret, validate=True) + _packed(_encode(session))
+    told = _Content(*(getattr(session, name) for name in _FIELDS))
+    content = _VERSION + base64.b64decode(secret, validate=True) + _packed(_encode(told))
     length = _characters(len(content) + OVERHEAD)
     if length > LONGEST:
-        raise errors.packed_policy_too_large(utilization(length), policies=session.limited)
+        raise errors.packed_policy_too_large(
+            utilization(length), policies=session.policy is not None or bool(session.policy_arns)
+        )
     if length < shortest:
         content = content.ljust(-(-min(shortest, LONGEST) * 3 // 4) - OVERHEAD, b"\0")
     sealed = hierarchy.seal_token(_PURPOSE, content, random, (access_key_id,))
@@ -70,7 +85,7 @@ def utilization(length: int) -> int:
     return -(-length * 100 // LONGEST)
 
 
-def open_token(hierarchy: Hierarchy, access_key_id: str, text: str) -> Opened | None:
+def open_token(hierarchy: Hierarchy, access_key_id: str, text: str) -> Token | None:
     """What a token holds; None when it is none of ours, or another access key's."""
     if len(text) > LONGEST:
         return None
@@ -84,8 +99,9 @@ def open_token(hierarchy: Hierarchy, access_key_id: str, text: str) -> Opened | 
     if content is None or not content.startswith(_VERSION):
         return None
     packed = 1 + _SECRET_BYTES
-    session = _decode(_expanded(content[packed:]))
-    return Opened(base64.b64encode(content[1:packed]), session)
+    told = _decode(_expanded(content[packed:]))
+    session = Session(**{name: getattr(told, name) for name in _FIELDS})
+    return Token(access_key_id, base64.b64encode(content[1:packed]), session)
 
 
 def _characters(octets: int) -> int:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 _CATCH_UP_ROWS = 1_000
 
 
-def _no_sessions(token: str) -> Token | None:
+def _no_sessions(access_key_id: str, token: str) -> Token | None:
     return None
 
 
@@ -59,10 +59,10 @@ class _Cache(Generic[K, V]):
 class Snapshot:
     """The facts of one worker process. Not thread-safe: it belongs to the event loop's thread.
 
-    ``open_secret`` opens the secret of an access key, ``open_session`` a session token, or answers None where it is none
-    of this server's. ``keys`` and ``credentials`` bound how many of each are kept in memory (about 4 KiB a key with a
-    default policy). ``uses`` and ``credential_uses`` are the last uses of keys, and of access keys and roles, that are not
-    in the store yet.
+    ``open_secret`` opens the secret of an access key, ``open_session`` the session token of an access key id, or answers
+    None where it is none of this server's or another's. ``keys`` and ``credentials`` bound how many of each are kept in
+    memory (about 4 KiB a key with a default policy). ``uses`` and ``credential_uses`` are the last uses of keys, and of
+    access keys and roles, that are not in the store yet.
     """
 
     __slots__ = (
@@ -89,7 +89,7 @@ class Snapshot:
         store: Store,
         epochs: Epochs,
         open_secret: Callable[[StoredAccessKey], bytes],
-        open_session: Callable[[str], Token | None] = _no_sessions,
+        open_session: Callable[[str, str], Token | None] = _no_sessions,
         *,
         past: Callable[[str, str], Past | None] = _no_past,
         keys: int = 10_000,
@@ -237,7 +237,7 @@ class Snapshot:
         return Credential(access_key_id, self._open_secret(stored), principal, active=stored.active)
 
     def _load_session(self, reader: Reader, access_key_id: str, session_token: str) -> Credential | None:
-        token = self._open_session(session_token)
+        token = self._open_session(access_key_id, session_token)
         if token is None or token.access_key_id != access_key_id:
             return None
         session = token.session

@@ -34,7 +34,8 @@ class Row:
 
     ``service`` is the short name of the service it belongs to. ``keys`` are the types of keys it works with.
     ``permission`` is the IAM action asked of the key (or of ``*``) unless the function names another; ``also`` are those
-    others. ``unasked`` is the reason why it asks no permission, empty for all that must. ``aliases``: KeyId may be an
+    others. ``unasked`` is the reason why it asks no permission, empty for all that must. ``unsigned``: requests for it
+    carry no signature, and something else in them proves who sends them (`sts.introductions`). ``aliases``: KeyId may be an
     alias name or ARN. ``cross_account``: the key may belong to another account. ``mutates``: the function always returns
     a `Change`. ``read_only`` is CloudTrail's readOnly. ``logged`` are the request members that CloudTrail's
     requestParameters show, by attribute name, with the value that stands for an absent member (None leaves it out);
@@ -49,6 +50,7 @@ class Row:
     permission: str
     also: tuple[str, ...]
     unasked: str
+    unsigned: bool
     states: States
     aliases: bool
     cross_account: bool
@@ -98,6 +100,7 @@ def operation(
     permission: str | None = None,
     also: Iterable[str] = (),
     unasked: str = "",
+    unsigned: bool = False,
     aliases: bool = False,
     cross_account: bool = False,
     mutates: bool = False,
@@ -134,6 +137,7 @@ def operation(
             permission=permission or f"{service or 'kms'}:{own}",
             also=tuple(also),
             unasked=unasked,
+            unsigned=unsigned,
             states=states,
             aliases=aliases,
             cross_account=cross_account,
@@ -161,7 +165,8 @@ class Service:
     members that rows withhold, by attribute name, with the reason.
 
     ``region``: the one in which all its calls are made, wherever they were signed for; None for a service that is in
-    each region. ``also_signed_for`` are regions for which it takes signatures besides those of the server."""
+    each region. ``also_signed_for`` are regions for which it takes signatures besides those of the server.
+    ``sessions_of_roles_only``: sessions of users are not taken, federated or not (IAM, for want of a second factor)."""
 
     name: str
     event_source: str
@@ -170,6 +175,7 @@ class Service:
     members_not_offered: Mapping[str, str] = field(default_factory=dict)
     region: str | None = None
     also_signed_for: frozenset[str] = frozenset()
+    sessions_of_roles_only: bool = False
 
 
 def collect(modules: Iterable[object]) -> dict[str, Row]:

@@ -244,8 +244,14 @@ def _of_principal(find: Callable[[Principal], str | None]) -> Callable[[Facts], 
     return read
 
 
-def _session(facts: Facts) -> Session | None:
+def _said(facts: Facts) -> Session | None:
+    """What a token says of the caller: that of its session, or of an identity provider while it asks for one."""
     return None if facts.caller is None else facts.caller.principal.session
+
+
+def _session(facts: Facts) -> Session | None:
+    session = _said(facts)
+    return None if session is None or session.kind is PrincipalKind.WEB_IDENTITY else session
 
 
 def _of_session(fact: str, find: Callable[[Session], object]) -> Callable[[Facts], Values | None]:
@@ -402,8 +408,14 @@ def _context_pairs(facts: Facts) -> Iterable[tuple[str, str]] | None:
     return None if facts.encryption_context is None else facts.encryption_context.items()
 
 
+def _federated_provider(facts: Facts) -> Values | None:
+    session = _said(facts)
+    value = session.provider if facts.federated_provider is None and session is not None else facts.federated_provider
+    return None if value is None else (value,)
+
+
 def _claims(facts: Facts) -> Iterable[tuple[str, str]] | None:
-    session = _session(facts)
+    session = _said(facts)
     return session.claims if facts.claims is None and session is not None else facts.claims
 
 
@@ -419,7 +431,7 @@ KEYS: Final[Mapping[str, Row]] = {
     "aws:calledvialast": Row(_called_via_end(-1)),
     "aws:currenttime": Row(lambda facts: _moment(facts.now)),
     "aws:epochtime": Row(lambda facts: _epoch(facts.now)),
-    "aws:federatedprovider": Row(_of_session("federated_provider", lambda session: session.provider)),
+    "aws:federatedprovider": Row(_federated_provider),
     "aws:multifactorauthage": Row(_fact("mfa_age")),
     # There is no second factor to sign in with: a session says so, and an access key by itself says nothing.
     "aws:multifactorauthpresent": Row(_of_session("mfa_present", lambda _: False)),

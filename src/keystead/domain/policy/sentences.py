@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from keystead.domain.caller import PrincipalKind
 from keystead.domain.policy.decide import Decision, Question, Why
 
 _NOT_ALLOWED: Final[Mapping[Why, str]] = {
@@ -42,6 +43,18 @@ def denied(question: Question, decision: Decision, shown: str | None = None) -> 
     if kind in _EXPLICIT:
         return f"{start} with an explicit deny in {_EXPLICIT[kind]}"
     raise ValueError(f"a decision that allows has no refusal: {kind.name}")
+
+
+def no_session(question: Question, decision: Decision) -> str:
+    """The sentence for a session of a role that is denied: of whoever the policies name no more is said than who wants
+    what, as if there were no role. An explicit deny is told within the account, and where it is the caller's own."""
+    kind, action, caller = decision.because.kind, question.action, question.caller
+    if caller.principal.kind is PrincipalKind.WEB_IDENTITY:
+        return f"Not authorized to perform {action}"
+    start = f"User: {caller.arn} is not authorized to perform: {action} on resource: {question.resource}"
+    if kind in _EXPLICIT and not (question.crosses and kind is Why.DENY_RESOURCE):
+        return f"{start} with an explicit deny in {_EXPLICIT[kind]}"
+    return start
 
 
 def out_of_reach(caller_arn: str, action: str, resource: str) -> str:

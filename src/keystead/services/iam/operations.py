@@ -118,4 +118,5 @@ IAM: Final = Service(
     members_not_offered=MEMBERS_NOT_OFFERED,
     region=DEFAULT_REGION,
     also_signed_for=frozenset({DEFAULT_REGION}),
+    sessions_of_roles_only=True,
 )

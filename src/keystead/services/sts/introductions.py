@@ -1,0 +1,160 @@
+"""Who sends an unsigned request: proved by the token of an identity provider instead of a signature.
+
+Guarantees: a `Principal` of kind WebIdentityUser is made here alone, from a token that the provider signed. It is of no
+account: only trust policies can name it, by the provider's ARN. What is refused here is refused to somebody who has
+proved nothing, and is counted like a wrong signature.
+
+Sources: AssumeRoleWithWebIdentity (STS API reference), "Pass session tags in AWS STS" (IAM user guide), whose claims for
+tags and source identity are taken in both of their forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from keystead import errors
+from keystead.domain import arn
+from keystead.domain.caller import Principal, PrincipalKind, Session
+from keystead.oidc import tokens
+from keystead.oidc.issuers import Issuer, Issuers, Proven
+from keystead.services.lane import Outcome
+from keystead.services.sts.roles import account_of
+from keystead.services.turns import Seat
+from keystead.services.work import Work, Workshop
+
+_TAGS: Final = "https://aws.amazon.com/tags"
+_SOURCE: Final = "https://aws.amazon.com/source_identity"
+_NO_CONDITION: Final = frozenset({"iss", "exp", "iat", "nbf", "aud", "sub", _TAGS, _SOURCE})
+_SOURCE_IDENTITY: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_LONGEST_KEY, _LONGEST_VALUE = 128, 256
+
+
+class Introductions:
+    """Proves web identities for one worker. Belongs to the loop's thread."""
+
+    def __init__(
+        self, issuers: Issuers, workshop: Workshop, report: Callable[[str, BaseException | None], None]
+    ) -> None:
+        self._issuers = issuers
+        self._workshop = workshop
+        self._report = report
+
+    def introduce(
+        self, request: Any, now: float, seat: Seat, told: Callable[[Principal | errors.Refusal], None]
+    ) -> None:
+        """Find out whom the token of a request names. ``told`` is called once, later, on the loop's thread: with the
+        principal, or with the refusal. Refuses at once what needs no key to be refused, and with ThrottlingException
+        when too many wait already."""
+        account = account_of(request.role_arn)
+        try:
+            token = tokens.read(request.web_identity_token)
+        except tokens.NoToken as error:
+            raise errors.invalid_identity_token(
+                "The ID Token provided is not a valid JWT.", detail=str(error)
+            ) from error
+        issuer = self._issuers.find(token, account)
+        work = Work(partial(_prove, issuer, token, account, now), remote=True)
+        self._workshop.begin(work, partial(self._told, told), seat)
+
+    def _told(self, told: Callable[[Principal | errors.Refusal], None], outcome: Outcome) -> None:
+        error = outcome.error
+        if error is None:
+            told(outcome.made)
+        elif isinstance(error, errors.Refusal):
+            if error.detail is not None:
+                self._report("a web identity is refused", error)
+            told(error)
+        else:
+            self._report("a web identity cannot be proved", error)
+            told(errors.internal())
+
+
+def _prove(issuer: Issuer, token: tokens.Unverified, account: str, now: float) -> Principal:
+    """Runs on a thread."""
+    return principal(issuer.prove(token, now), account)
+
+
+def principal(proven: Proven, account: str) -> Principal:
+    """The principal that a proven token makes in an account."""
+    provider = arn.oidc_provider_arn(account, proven.host)
+    passed, transitive = _tags(proven.claims)
+    session = Session(
+        PrincipalKind.WEB_IDENTITY,
+        account,
+        identity_id="",
+        name="",
+        issued=0,
+        expires=0,
+        tags=passed,
+        transitive=transitive,
+        source_identity=_source_identity(proven.claims),
+        provider=provider,
+        claims=tuple(_conditions(proven)),
+    )
+    return Principal(
+        PrincipalKind.WEB_IDENTITY,
+        account,
+        provider,
+        f"{provider}:{proven.audience}:{proven.subject}",
+        name=proven.subject,
+        session=session,
+    )
+
+
+def _conditions(proven: Proven) -> Iterator[tuple[str, str]]:
+    """Claims as condition keys: the provider's host and path, a colon, the claim."""
+    yield f"{proven.host}:sub", proven.subject
+    yield f"{proven.host}:aud", proven.audience
+    for name, value in proven.claims.items():
+        if name.lower() not in _NO_CONDITION:
+            for one in value if isinstance(value, list) else [value]:
+                text = _spelled(one)
+                if text is not None:
+                    yield f"{proven.host}:{name}", text
+
+
+def _spelled(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _tags(claims: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The session tags in a token, and the keys of those that are handed on."""
+    nested = claims.get(_TAGS)
+    if nested is None:
+        flat = f"{_TAGS}/principal_tags/"
+        named = {name.removeprefix(flat): value for name, value in claims.items() if name.startswith(flat)}
+        transitive = claims.get(f"{_TAGS}/transitive_tag_keys", [])
+    elif isinstance(nested, dict):
+        named, transitive = nested.get("principal_tags", {}), nested.get("transitive_tag_keys", [])
+    else:
+        raise _malformed()
+    if not isinstance(named, dict) or not _are_texts(transitive):
+        raise _malformed()
+    tags = []
+    for key, value in named.items():
+        listed = [value] if isinstance(value, str) else value
+        if not _are_texts(listed) or len(listed) != 1:
+            raise _malformed()
+        if not 1 <= len(key) <= _LONGEST_KEY or len(listed[0]) > _LONGEST_VALUE:
+            raise _malformed()
+        tags.append((key, listed[0]))
+    return tuple(tags), tuple(transitive)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _source_identity(claims: Mapping[str, Any]) -> str | None:
+    found = claims.get(_SOURCE)
+    if found is not None and not (isinstance(found, str) and _SOURCE_IDENTITY.fullmatch(found)):
+        raise _malformed()
+    return found
+
+
+def _malformed() -> errors.Refusal:
+    return errors.invalid_identity_token("The tags or the source identity in the token cannot be read.")
