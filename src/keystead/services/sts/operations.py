@@ -17,10 +17,18 @@ NOT_OFFERED: Final = {
     "GetWebIdentityToken": "Keystead is no issuer of web identities",
 }
 
+MEMBERS_NOT_OFFERED: Final = {
+    "serial_number": "there are no devices for a second factor",
+    "token_code": "there are no devices for a second factor",
+    "provided_contexts": "there is no Identity Center that would make context assertions",
+    "provider_id": "tokens of OAuth 2.0 providers are not taken, those of OpenID Connect need it not",
+}
+
 STS: Final = Service(
     name="sts",
     event_source="sts.amazonaws.com",
     rows=collect((identity, roles, users, webidentity)),
     not_offered=NOT_OFFERED,
+    members_not_offered=MEMBERS_NOT_OFFERED,
     also_signed_for=frozenset({DEFAULT_REGION}),
 )
