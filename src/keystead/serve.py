@@ -36,6 +36,7 @@ from keystead.audit.heads import Heads
 from keystead.audit.journal import Journal
 from keystead.audit.seals import Seals
 from keystead.config import Config
+from keystead.crypto.prover import Prover
 from keystead.crypto.rootkey.custodian import Custodian
 from keystead.crypto.rootkey.slots import RootKeyClosed
 from keystead.http.connections import Connections
@@ -197,7 +198,8 @@ class Worker:
         )
         # What the worker before in this place committed and did not publish; the supervisor may have failed to.
         self._committer.published(snapshot.epoch)
-        self._workshop = Workshop(loop)
+        self._prover = Prover()
+        self._workshop = Workshop(loop, self._prover)
 
         def room(service: Service, codec: awsjson.Codec | query.Codec, introduce: Introduce | None = None) -> Room:
             dispatch = Dispatch(
@@ -283,6 +285,7 @@ class Worker:
         """End every part, in this order; one that fails is reported and does not keep the next from its end."""
         for part in (
             self._tick,
+            self._prover.close,  # so that no thread of the workshop waits for it
             self._workshop.close,
             partial(self._snapshot.uses.finish, self._committer.afterwards),
             partial(self._snapshot.credential_uses.finish, self._committer.afterwards),

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
+from keystead.crypto.accepting import Acceptance, prove
 from keystead.domain.key import Key, KeyState
 
 NOW = 1_900_000_000.0
@@ -47,6 +48,14 @@ def kms_key(spec: str = "SYMMETRIC_DEFAULT", account: str = ACCOUNT, region: str
         created=NOW,
         policy="{}",
     )
+
+
+def accepted(accept: Acceptance, raw: bytes) -> bytes:
+    """The material that is kept, proven where reading is not enough."""
+    material = accept.read(raw)
+    if not accept.proven:
+        prove(material)
+    return material
 
 
 def hash_of(algorithm: str) -> HashAlgorithm:

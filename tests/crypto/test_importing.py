@@ -31,6 +31,7 @@ from tests.crypto.vectors import load
 
 from keystead import errors
 from keystead.crypto import importing, keyspecs
+from keystead.crypto.accepting import prove
 from keystead.crypto.hierarchy import Hierarchy
 from keystead.crypto.importing import Offer
 from keystead.domain.key import Key
@@ -53,12 +54,12 @@ def offer(algorithm: str = "RSAES_OAEP_SHA_256", wrapping_spec: str = "RSA_2048"
 
 
 def opened(token: bytes, encrypted: bytes, key: Key = KEY, now: float = NOW) -> bytes:
-    return importing.unwrap_import(HIERARCHY, key, token, encrypted, now).material
+    return importing.unwrap_import(HIERARCHY, key, token, encrypted, now, (), prove).material
 
 
 def refused(token: bytes, encrypted: bytes, key: Key = KEY, now: float = NOW) -> tuple[str, str | None]:
     with pytest.raises(errors.Refusal) as refusal:
-        importing.unwrap_import(HIERARCHY, key, token, encrypted, now)
+        importing.unwrap_import(HIERARCHY, key, token, encrypted, now, (), prove)
     return refusal.value.code, refusal.value.message
 
 
@@ -107,7 +108,7 @@ def test_a_token_is_what_the_format_says() -> None:
 def test_neither_private_key_nor_material_is_shown() -> None:
     made = offer()
     imported = importing.unwrap_import(
-        HIERARCHY, KEY, made.token, wrapped(made.public_key, "RSAES_OAEP_SHA_256", b"m" * 32), NOW
+        HIERARCHY, KEY, made.token, wrapped(made.public_key, "RSAES_OAEP_SHA_256", b"m" * 32), NOW, (), prove
     )
     assert "token" not in repr(made)
     assert "mmmm" not in repr(imported)
@@ -318,7 +319,9 @@ def test_the_same_material_has_the_same_id_in_its_key_in_each_region_and_another
     replica = replace(KEY, region="eu-west-1")
     there = importing.offer(HIERARCHY, replica, "RSAES_OAEP_SHA_256", "RSA_2048", NOW, os.urandom)
     ids = [
-        importing.unwrap_import(HIERARCHY, key, one.token, wrapped(one.public_key, "RSAES_OAEP_SHA_256", m), NOW)
+        importing.unwrap_import(
+            HIERARCHY, key, one.token, wrapped(one.public_key, "RSAES_OAEP_SHA_256", m), NOW, (), prove
+        )
         for key, one, m in ((KEY, made, b"m" * 32), (KEY, made, b"m" * 32), (replica, there, b"m" * 32))
     ]
     assert len({imported.material_id for imported in ids}) == 1

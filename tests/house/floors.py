@@ -23,6 +23,7 @@ FLOOR = {
     "__init__": 0,
     "errors": 0,
     "model": 1,
+    "process": 1,  # what the system is told of a process: any floor above may begin one
     "domain": 2,
     "crypto": 3,
     "store": 3,
@@ -30,7 +31,6 @@ FLOOR = {
     "oidc": 3,
     "quota": 3,
     "config": 4,
-    "process": 4,
     "lock": 4,
     "supervisor": 4,
     "services": 4,

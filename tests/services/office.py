@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from keystead.crypto.accepting import prove
 from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
 from keystead.domain import awspolicies
 from keystead.domain.caller import Caller, Principal, PrincipalKind, Session, Via
@@ -95,7 +96,7 @@ class Office:
         self.snapshot = Snapshot(
             self.store, self.epochs, lambda _row: b"", partial(sessiontokens.open_token, self.hierarchy)
         )
-        self.workshop = Workshop(asyncio.get_running_loop(), quick_room=4, long_room=4)
+        self.workshop = Workshop(asyncio.get_running_loop(), prove, quick_room=4, long_room=4)
         report = self._report
         self.dispatches = {
             name: Dispatch(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from keystead import errors
+from keystead.crypto.accepting import prove
 from keystead.domain.key import KeyState
 from keystead.model.generated.kms import GenerateRandomResponse
 from keystead.services import change
@@ -226,7 +227,7 @@ def test_a_mutation_that_asks_for_work_again_inside_its_transaction_fails_and_ch
 
 def test_a_workshop_that_closes_ends_what_runs_forgets_what_waits_and_tells_nobody() -> None:
     async def story() -> None:
-        workshop = Workshop(asyncio.get_running_loop())
+        workshop = Workshop(asyncio.get_running_loop(), prove)
         latch, told = Latch(), list[Outcome]()
         for _ in range(10):
             workshop.begin(Work(latch), told.append, Seat(ACCOUNT, "somebody", Peer()))

@@ -5,11 +5,10 @@ Each function here makes the `Acceptance` of one family for the column ``accept`
 which generated material is kept (raw bytes, or PKCS#8 as `cryptography` writes it), so nothing of a foreign encoding
 is ever stored.
 
-Guarantees: material that is accepted is one whole, valid key of exactly the wanted kind; the key's own consistency is
-checked here once and for all. Every defect is InvalidCiphertextException without a text; no input raises anything
-else, and none of the few kilobytes that a request can hold costs much
-more than validating one honest key of the spec. Does not guarantee that the key was made with
-good randomness.
+Guarantees: material that was read, and proven where its Acceptance says so, is one whole, valid key of exactly the
+wanted kind; the key's own consistency is checked once and for all. Every defect is InvalidCiphertextException without a
+text; no input raises anything else, and none of the few kilobytes that a request can hold costs much more than
+validating one honest key of the spec. Does not guarantee that the key was made with good randomness.
 
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-conceptual.html; RFC 5208, 5915, 8410.
 """
@@ -69,13 +68,12 @@ class Wrapping(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What one key spec takes from outside. Calling it gives the material to keep, or refuses."""
+    """What one key spec takes from outside. ``read`` gives the material to keep, or refuses; what is not ``proven`` by
+    that is still to be (`prove`), in a place where half a second does not matter."""
 
     read: Callable[[bytes], bytes]
     wrapping: Wrapping
-
-    def __call__(self, raw: bytes) -> bytes:
-        return self.read(raw)
+    proven: bool = True
 
 
 def symmetric(length: int) -> Acceptance:
@@ -90,7 +88,7 @@ def hmac(shortest: int) -> Acceptance:
 
 def rsa(bits: int) -> Acceptance:
     """A two-prime RSA private key in PKCS#8 with a modulus of exactly ``bits``."""
-    return Acceptance(lambda raw: _rsa(raw, bits), Wrapping.AES)
+    return Acceptance(lambda raw: _rsa(raw, bits), Wrapping.AES, proven=False)
 
 
 def ecc(curve: EllipticCurve) -> Acceptance:
@@ -105,6 +103,15 @@ def ed25519() -> Acceptance:
     return Acceptance(_ed25519, Wrapping.EITHER_LARGE)
 
 
+def prove(material: bytes | bytearray) -> None:
+    """Refuse the material of a private key whose numbers do not belong together. Takes up to half a second for RSA, in
+    which no other thread of this process runs."""
+    try:
+        pkcs8.checked(material)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise errors.invalid_ciphertext() from None
+
+
 def _raw(raw: bytes, shortest: int, longest: int) -> bytes:
     if not shortest <= len(raw) <= longest:
         raise errors.invalid_ciphertext()
@@ -113,11 +120,12 @@ def _raw(raw: bytes, shortest: int, longest: int) -> bytes:
 
 def _rsa(raw: bytes, bits: int) -> bytes:
     # Whether the numbers belong together and the primes are prime costs a quarter of a second for 4096 bits, and far more
-    # for numbers that a stranger chose: so that is asked last, when each is known to be of the right size.
+    # for numbers that a stranger chose: so that is asked last, when each is known to be of the right size, and of what
+    # will be kept.
     key = _load(raw, _RSA, complete=False)
     if not isinstance(key, RSAPrivateKey) or not _well_sized(key, bits):
         raise errors.invalid_ciphertext()
-    return pkcs8.written(_load(raw, _RSA))
+    return pkcs8.written(key)
 
 
 def _well_sized(key: RSAPrivateKey, bits: int) -> bool:

@@ -16,6 +16,7 @@ PKCS#11 §2.1.21 (CKM_RSA_AES_KEY_WRAP).
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +30,7 @@ from keystead.crypto import pkcs8
 from keystead.crypto.derivation import Random
 from keystead.crypto.hierarchy import Hierarchy
 from keystead.crypto.keyspecs import SPECS
+from keystead.crypto.prover import Prove
 from keystead.domain.key import Key
 
 VALID_SECONDS: Final = 24 * 60 * 60
@@ -94,8 +96,12 @@ def offer(hierarchy: Hierarchy, key: Key, algorithm: str, wrapping_spec: str, no
     return Offer(public, hierarchy.seal_token(PURPOSE, content, random, _binding(key)), valid_to / 1000)
 
 
-def unwrap_import(hierarchy: Hierarchy, key: Key, token: bytes, encrypted: bytes, now: float) -> Imported:
+def unwrap_import(
+    hierarchy: Hierarchy, key: Key, token: bytes, encrypted: bytes, now: float, known: Container[str], prove: Prove
+) -> Imported:
     """The material that a caller wrapped for ``key``. Only the gate in `services.gate` calls this.
+
+    ``known`` are the ids of materials that this key has had: each was proven when it first came, and is not again.
 
     InvalidImportTokenException for a token that is not ours, altered, or of another key; ExpiredImportTokenException
     from its end on; then InvalidCiphertextException for everything that is wrong with what was wrapped, but
@@ -110,8 +116,11 @@ def unwrap_import(hierarchy: Hierarchy, key: Key, token: bytes, encrypted: bytes
     private = pkcs8.read(content[_FRONT_BYTES:])
     if accept is None or not isinstance(private, RSAPrivateKey):
         raise TypeError("an import token was sealed for a key that takes none")
-    material = accept(_unwrapped(private, content[0], encrypted))
-    return Imported(material, hierarchy.imported_material_id(key.account, key.key_id, material))
+    material = accept.read(_unwrapped(private, content[0], encrypted))
+    material_id = hierarchy.imported_material_id(key.account, key.key_id, material)
+    if not accept.proven and material_id not in known:
+        prove(material)
+    return Imported(material, material_id)
 
 
 def _binding(key: Key) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def read(material: bytes) -> PrivateKeyTypes:
     return load_der_private_key(material, None, unsafe_skip_rsa_key_validation=True)
 
 
-def checked(der: bytes) -> PrivateKeyTypes:
+def checked(der: bytes | bytearray) -> PrivateKeyTypes:
     """The key, all of its numbers checked; ValueError, TypeError or UnsupportedAlgorithm when it is none."""
     return load_der_private_key(der, None)
 

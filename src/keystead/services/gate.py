@@ -31,6 +31,7 @@ from keystead.crypto.capabilities import (
     Verifier,
 )
 from keystead.crypto.keyspecs import Pace
+from keystead.crypto.prover import Prove
 from keystead.crypto.symmetric import Sealer
 from keystead.domain import materials, references, states
 from keystead.domain.key import EXTERNAL, Key, WrappedKey, WrappedMaterial, first_material
@@ -153,11 +154,14 @@ class Gate(Call[R]):
         """What makes a wrapping key for an import into ``key``, and its token. Slow."""
         return partial(importing.offer, self._hierarchy, key, algorithm, wrapping_spec, self.now, self.random)
 
-    def unwrapping_import(self, key: Key, token: bytes, encrypted: bytes) -> Callable[[], importing.Imported]:
-        """What opens the material that a caller wrapped for ``key``; its outcome is this call's ``prepared``. Slow."""
+    def unwrapping_import(self, key: Key, token: bytes, encrypted: bytes) -> Callable[[Prove], importing.Imported]:
+        """What opens the material that a caller wrapped for ``key``, and has it proven; its outcome is this call's
+        ``prepared``. Slow."""
         if self.key_arn != key.arn:
             raise PermissionError(f"{self.row.name} imports into a key that it was not admitted to")
-        return partial(importing.unwrap_import, self._hierarchy, key, token, encrypted, self.now)
+        held = self.facts.read(lambda reader: reader.material_facts(key.account, key.region, key.key_id))
+        known = frozenset(fact.material_id for fact in held)
+        return partial(importing.unwrap_import, self._hierarchy, key, token, encrypted, self.now, known)
 
     # --- everything else: one capability for each usage and side ------------------------------------------------------
 

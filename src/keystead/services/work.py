@@ -16,8 +16,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
+from keystead.crypto.prover import Prove
 from keystead.services.lane import Lane, Told
 from keystead.services.turns import Seat
 
@@ -41,20 +43,27 @@ class Work:
     raises the call's refusal; it touches nothing but capabilities and its own values, never facts, which belong to the
     loop's thread. ``long``: it takes more than a few milliseconds. ``remote``: it may wait for another machine.
     ``then`` makes the answer, or more Work, of what was done, back on the loop's thread, where facts may be asked; not for
-    mutations, which are called again."""
+    mutations, which are called again. ``proves``: it is given a `Prove`."""
 
-    do: Callable[[], Any]
+    do: Callable[..., Any]
     long: bool = False
     remote: bool = False
     then: Callable[[Any], Any] | None = None
+    proves: bool = False
 
 
 class Workshop:
     """The lanes of one worker process."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, quick_room: int = QUICK_ROOM, long_room: int = LONG_ROOM
+        self,
+        loop: asyncio.AbstractEventLoop,
+        prove: Prove,
+        *,
+        quick_room: int = QUICK_ROOM,
+        long_room: int = LONG_ROOM,
     ) -> None:
+        self._prove = prove
         self._quick = Lane("quick", QUICK_THREADS, quick_room, loop)
         self._long = Lane("long", LONG_THREADS, long_room, loop)
         self._remote = Lane("remote", REMOTE_THREADS, REMOTE_ROOM, loop)
@@ -63,7 +72,7 @@ class Workshop:
         """Have ``work`` done for whoever has that seat; ``told`` is called once, on the loop's thread.
         ThrottlingException when its lane is full."""
         lane = self._remote if work.remote else self._long if work.long else self._quick
-        lane.begin(work.do, told, seat)
+        lane.begin(partial(work.do, self._prove) if work.proves else work.do, told, seat)
 
     def close(self) -> None:
         """To be called when no call is under way any more, or none that will still be answered."""

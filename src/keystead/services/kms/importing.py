@@ -95,7 +95,8 @@ def import_key_material(call: Gate[ImportKeyMaterialRequest]) -> Change | Work:
     _check_members(key, request)
     if call.prepared is None:
         slow = keyspecs.SPECS[key.spec].family is keyspecs.Family.RSA  # its numbers are proven to belong together
-        return Work(call.unwrapping_import(key, request.import_token, request.encrypted_key_material), long=slow)
+        do = call.unwrapping_import(key, request.import_token, request.encrypted_key_material)
+        return Work(do, long=slow, proves=True)
     imported: Imported = call.prepared
     return call.facts.read(lambda reader: _take(call.bench(reader), key, request, model, imported))
 
