@@ -1,0 +1,399 @@
+"""Simulations with boto3: what they answer, and that calls are answered so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.api.conftest import Refused
+from tests.api.iam.conftest import MANAGED, Person, allow, deny, document
+from tests.server import REGION, Server
+
+Make = Callable[..., str]
+Persons = Callable[..., Person]
+Statement = dict[str, Any]
+
+
+def entry(name: str, *values: str, kind: str = "string") -> dict[str, Any]:
+    return {"ContextKeyName": name, "ContextKeyValues": list(values), "ContextKeyType": kind}
+
+
+def told(iam: Any, *policies: str, **members: Any) -> list[dict[str, Any]]:
+    members.setdefault("ActionNames", ["kms:Encrypt"])
+    found: list[dict[str, Any]] = iam.simulate_custom_policy(PolicyInputList=list(policies), **members)[
+        "EvaluationResults"
+    ]
+    return found
+
+
+def verdicts(results: list[dict[str, Any]]) -> list[str]:
+    return [each["EvalDecision"] for each in results]
+
+
+# --- what is answered ------------------------------------------------------------------------------------------------
+
+
+def test_a_simulation_is_answered_as_aws_answers_it(iam: Any) -> None:
+    text = document(allow("kms:Encrypt"), deny("kms:Decrypt"))
+    allowed, denied, neither = told(iam, text, ActionNames=["kms:Encrypt", "kms:Decrypt", "kms:Sign"])
+    end = text.index('}, {"Effect": "Deny"') + 2
+    assert allowed == {
+        "EvalActionName": "kms:Encrypt",
+        "EvalResourceName": "*",
+        "EvalDecision": "allowed",
+        "MatchedStatements": [
+            {
+                "SourcePolicyId": "PolicyInputList.1",
+                "SourcePolicyType": "IAM Policy",
+                "StartPosition": {"Line": 1, "Column": 41},
+                "EndPosition": {"Line": 1, "Column": end},
+            }
+        ],
+        "MissingContextValues": [],
+    }
+    assert (denied["EvalDecision"], denied["MatchedStatements"][0]["StartPosition"]["Column"]) == (
+        "explicitDeny",
+        end + 1,
+    )
+    assert (neither["EvalDecision"], neither["MatchedStatements"]) == ("implicitDeny", [])
+
+
+def test_each_resource_has_its_own_result(iam: Any) -> None:
+    first, second = "arn:aws:kms:us-east-1:111122223333:key/a", "arn:aws:kms:us-east-1:111122223333:key/b"
+    text = document(allow("kms:*", resource=first))
+    results = told(iam, text, ActionNames=["kms:Encrypt", "kms:Decrypt"], ResourceArns=[first, second])
+    assert [(each["EvalActionName"], each["EvalResourceName"], each["EvalDecision"]) for each in results] == [
+        ("kms:Encrypt", first, "allowed"),
+        ("kms:Encrypt", second, "implicitDeny"),
+        ("kms:Decrypt", first, "allowed"),
+        ("kms:Decrypt", second, "implicitDeny"),
+    ]
+    for result in results:
+        [one] = result["ResourceSpecificResults"]
+        assert (one["EvalResourceName"], one["EvalResourceDecision"]) == (
+            result["EvalResourceName"],
+            result["EvalDecision"],
+        )
+        assert one["MatchedStatements"] == result["MatchedStatements"]
+    pages = iam.get_paginator("simulate_custom_policy").paginate(
+        PolicyInputList=[text],
+        ActionNames=["kms:Encrypt", "kms:Decrypt"],
+        ResourceArns=[first, second],
+        PaginationConfig={"PageSize": 3},
+    )
+    assert [each for page in pages for each in page["EvaluationResults"]] == results
+
+
+def test_a_boundary_is_told_and_another_may_take_its_place(iam: Any, person: Persons, policy: Make) -> None:
+    narrow, wide = document(allow("kms:Decrypt")), document(allow("kms:*"))
+    [result] = told(iam, wide, PermissionsBoundaryPolicyInputList=[narrow])
+    assert (result["EvalDecision"], result["PermissionsBoundaryDecisionDetail"]) == (
+        "implicitDeny",
+        {"AllowedByPermissionsBoundary": False},
+    )
+    someone = person(allow("kms:*"))
+    arn = policy(allow("kms:Decrypt"))
+    iam.put_user_permissions_boundary(UserName=someone.name, PermissionsBoundary=arn)
+    user = iam.get_user(UserName=someone.name)["User"]["Arn"]
+    asked = {"PolicySourceArn": user, "ActionNames": ["kms:Encrypt"]}
+    assert verdicts(iam.simulate_principal_policy(**asked)["EvaluationResults"]) == ["implicitDeny"]
+    replaced = iam.simulate_principal_policy(**asked, PermissionsBoundaryPolicyInputList=[wide])["EvaluationResults"]
+    assert verdicts(replaced) == ["allowed"]
+
+
+def test_policies_of_a_principal_are_named_as_aws_names_them(
+    iam: Any, made: Make, role: Make, policy: Make, server: Server
+) -> None:
+    group, user, name, arn = made("group"), made(), role(), policy(allow("kms:*"))
+    text = document(allow("kms:*"))
+    iam.add_user_to_group(UserName=user, GroupName=group)
+    iam.put_user_policy(UserName=user, PolicyName="u", PolicyDocument=text)
+    iam.put_group_policy(GroupName=group, PolicyName="g", PolicyDocument=text)
+    iam.attach_group_policy(GroupName=group, PolicyArn=arn)
+    iam.put_role_policy(RoleName=name, PolicyName="r", PolicyDocument=text)
+    managed = arn.rpartition("/")[2]
+
+    def sources(kind: str, named: str) -> list[str]:
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=f"arn:aws:iam::{server.account}:{kind}/{named}",
+            ActionNames=["kms:Encrypt"],
+            PolicyInputList=[text],
+        )
+        [result] = answer["EvaluationResults"]
+        assert result["EvalDecision"] == "allowed"
+        return [each["SourcePolicyId"] for each in result["MatchedStatements"]]
+
+    assert sources("user", user) == [f"user_{user}_u", f"group_{group}_g", managed, "PolicyInputList.1"]
+    assert sources("group", group) == [f"group_{group}_g", managed, "PolicyInputList.1"]
+    assert sources("role", name) == [f"role_{name}_r", "PolicyInputList.1"]
+
+
+def test_a_resource_policy_needs_somebody_whom_it_can_mean(server: Server, refused: Refused, iam: Any) -> None:
+    admin = f"arn:aws:iam::{server.account}:user/admin"
+    resource = document({**allow("kms:Encrypt"), "Principal": {"AWS": admin}})
+    nothing = document(allow("s3:*"))
+    asked = {"PolicyInputList": [nothing], "ActionNames": ["kms:Encrypt"], "ResourcePolicy": resource}
+    assert refused(iam.simulate_custom_policy, **asked)[0] == "InvalidInput"
+    [result] = told(iam, nothing, ResourcePolicy=resource, CallerArn=admin)
+    assert result["EvalDecision"] == "allowed"
+    assert result["MatchedStatements"][0]["SourcePolicyId"] == "ResourcePolicy"
+    assert verdicts(told(iam, nothing, ResourcePolicy=resource, CallerArn=f"{admin}2")) == ["implicitDeny"]
+
+
+def test_what_is_missing_is_named_and_can_be_told(iam: Any) -> None:
+    condition = {"StringEquals": {"s3:prefix": "a"}, "NumericLessThan": {"aws:MultiFactorAuthAge": "300"}}
+    text = document(allow("s3:ListBucket", Condition=condition))
+    [result] = told(iam, text, ActionNames=["s3:ListBucket"])
+    assert result["MissingContextValues"] == ["s3:prefix", "aws:MultiFactorAuthAge"]
+    entries = [entry("S3:Prefix", "a"), entry("aws:MultiFactorAuthAge", "10", kind="numeric")]
+    [result] = told(iam, text, ActionNames=["s3:ListBucket"], ContextEntries=entries)
+    assert (result["EvalDecision"], result["MissingContextValues"]) == ("allowed", [])
+
+
+def test_context_keys_of_policies_are_listed(iam: Any, person: Persons) -> None:
+    first = document(
+        allow("s3:*", resource="arn:aws:s3:::b/${aws:username}", Condition={"Null": {"s3:VersionId": "true"}})
+    )
+    second = document(allow("s3:*", Condition={"Bool": {"aws:SecureTransport": "true"}}))
+    found = iam.get_context_keys_for_custom_policy(PolicyInputList=[first, second, first])["ContextKeyNames"]
+    assert found == ["s3:VersionId", "aws:username", "aws:SecureTransport"]
+    someone = person(allow("kms:*", Condition={"StringEquals": {"kms:KeySpec": "RSA_2048"}}))
+    arn = iam.get_user(UserName=someone.name)["User"]["Arn"]
+    found = iam.get_context_keys_for_principal_policy(PolicySourceArn=arn, PolicyInputList=[second])["ContextKeyNames"]
+    assert found == ["kms:KeySpec", "aws:SecureTransport"]
+
+
+def test_what_cannot_be_simulated_is_refused(server: Server, refused: Refused, iam: Any, name: str) -> None:
+    text, arn = document(allow("kms:*")), f"arn:aws:iam::{server.account}"
+    asked = {"PolicyInputList": [text], "ActionNames": ["kms:Encrypt"]}
+    for wrong in (
+        {"PolicyInputList": ["{"]},
+        {"ActionNames": ["kms:*"]},
+        {"ActionNames": ["Encrypt"]},
+        {"CallerArn": f"{arn}:role/x"},
+        {"PermissionsBoundaryPolicyInputList": [text, text]},
+        {"ContextEntries": [entry("aws:MultiFactorAuthAge", "old", kind="numeric")]},
+        {"ContextEntries": [entry("aws:username", "a", "b")]},
+        {"ResourcePolicy": text, "CallerArn": f"{arn}:user/admin"},
+    ):
+        assert refused(iam.simulate_custom_policy, **{**asked, **wrong})[0] == "InvalidInput", wrong
+    session = f"arn:aws:sts::{server.account}:assumed-role/r/s"
+    said = ("InvalidInput", f"Invalid Entity Arn: {session} does not clearly define entity type and name.")
+    assert refused(iam.simulate_principal_policy, PolicySourceArn=session, ActionNames=["kms:Encrypt"]) == said
+    for kind in ("user", "group", "role"):
+        said = ("NoSuchEntity", f"The {kind} with name {name} cannot be found.")
+        source = f"{arn}:{kind}/{name}"
+        assert refused(iam.simulate_principal_policy, PolicySourceArn=source, ActionNames=["kms:Encrypt"]) == said
+    organization = [{"ServiceControlPolicyInputList": [text]}]
+    for member, value in (
+        ("ResourceHandlingOption", "EC2-VPC-EBS"),
+        ("OrderedOrganizationPolicyInputList", organization),
+    ):
+        code, said_ = refused(iam.simulate_custom_policy, **asked, **{member: value})
+        assert (code, member in said_) == ("UnsupportedOperation", True)
+
+
+def test_permission_is_asked_of_the_principal(server: Server, iam: Any, person: Persons) -> None:
+    someone, other = person(), person()
+    mine, theirs = (iam.get_user(UserName=each.name)["User"]["Arn"] for each in (someone, other))
+    someone.may(allow("iam:SimulatePrincipalPolicy", resource=mine))
+    assert someone.iam.simulate_principal_policy(PolicySourceArn=mine, ActionNames=["kms:Encrypt"])
+    for call, members in (
+        (someone.iam.simulate_principal_policy, {"PolicySourceArn": theirs}),
+        (someone.iam.simulate_custom_policy, {"PolicyInputList": [document(allow("kms:*"))]}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call(ActionNames=["kms:Encrypt"], **members)
+
+
+# --- held against calls ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class World:
+    """Somebody whose policies change, what is asked in his name, and what a call about each thing brings along."""
+
+    iam: Any
+    someone: Person
+    user: str
+    keys: dict[str, str]  # key policy by key ARN
+    role: str
+
+
+TAGS = {"blue": [{"Key": "team", "Value": "blue"}], "red": [{"Key": "team", "Value": "red"}]}
+
+
+@pytest.fixture
+def world(server: Server, iam: Any, kms: Any, person: Persons, role: Make) -> Iterator[World]:
+    someone = person()
+    user = iam.get_user(UserName=someone.name)["User"]["Arn"]
+    root = {**allow("kms:*"), "Principal": {"AWS": f"arn:aws:iam::{server.account}:root"}}
+    admin = {**allow("kms:*"), "Principal": {"AWS": f"arn:aws:iam::{server.account}:user/admin"}}
+    him = {"Principal": {"AWS": user}}
+    keys: dict[str, str] = {}
+    for team, statements in (
+        ("blue", [root]),
+        ("red", [admin, {**allow("kms:DescribeKey", "kms:GetKeyRotationStatus"), **him}]),
+        ("red", [root, {**deny("kms:DescribeKey"), **him}]),
+        ("blue", [admin]),
+    ):
+        tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in TAGS[team]]
+        arn = kms.create_key(Tags=tags, Policy=document(*statements))["KeyMetadata"]["Arn"]
+        keys[arn] = kms.get_key_policy(KeyId=arn)["Policy"]
+    yield World(iam, someone, user, keys, iam.get_role(RoleName=role(Tags=TAGS["red"]))["Role"]["Arn"])
+    for arn in keys:
+        kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
+
+
+_ACTIONS = (
+    "kms:*",
+    "kms:DescribeKey",
+    "kms:Get*",
+    "kms:List*",
+    "kms:ListKeys",
+    "iam:*",
+    "iam:GetRole",
+    "iam:List*",
+    "*",
+)
+_CONDITIONS = (
+    {},
+    {"StringEquals": {"aws:ResourceTag/team": "blue"}},
+    {"StringNotEquals": {"aws:ResourceTag/team": "red"}},
+    {"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT"}},
+    {"StringLike": {"aws:username": "user-*"}, "IpAddress": {"aws:SourceIp": "127.0.0.0/8"}},
+    {"Bool": {"aws:SecureTransport": "true"}},
+    {"DateLessThan": {"aws:CurrentTime": "2100-01-01T00:00:00Z"}},
+    {"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/*"}},
+    {"StringEquals": {"aws:RequestedRegion": REGION}, "Null": {"kms:ViaService": "true"}},
+    {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/${aws:username}"}},
+)
+
+
+@st.composite
+def _statement(draw: st.DrawFn) -> Statement:
+    make = draw(st.sampled_from([allow, allow, allow, deny]))
+    resource = draw(
+        st.sampled_from(["*", "*", f"arn:aws:kms:{REGION}:*", "arn:aws:iam::*:role/*", "arn:aws:iam::*:user/*"])
+    )
+    condition = draw(st.sampled_from(_CONDITIONS))
+    return make(draw(st.sampled_from(_ACTIONS)), resource=resource, **({"Condition": condition} if condition else {}))
+
+
+_DOCUMENTS = st.lists(_statement(), min_size=1, max_size=3)
+
+
+def answered(call: Callable[..., Any], **members: Any) -> str:
+    """What a call is answered, in the words of a simulation."""
+    try:
+        call(**members)
+    except ClientError as error:
+        code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        if code not in {"AccessDenied", "AccessDeniedException"}:
+            raise
+        return "explicitDeny" if "explicit deny" in said else "implicitDeny"
+    return "allowed"
+
+
+def simulated(world: World, action: str, resource: str, *entries: dict[str, Any], **more: Any) -> str:
+    answer = world.iam.simulate_principal_policy(
+        PolicySourceArn=world.user,
+        ActionNames=[action],
+        ResourceArns=[resource],
+        ContextEntries=[
+            entry("aws:SourceIp", "127.0.0.1", kind="ip"),
+            entry("aws:SecureTransport", "false", kind="boolean"),
+            entry("aws:RequestedRegion", REGION),
+            *entries,
+        ],
+        **more,
+    )
+    [result] = answer["EvaluationResults"]
+    return str(result["EvalDecision"])
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    phases=[Phase.generate],  # half a second each is too long to look for a shorter one
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(own=_DOCUMENTS, group=_DOCUMENTS, boundary=st.none() | _DOCUMENTS)
+def test_what_a_simulation_says_is_what_the_call_is_answered(
+    world: World,
+    made: Make,
+    policy: Make,
+    own: list[Statement],
+    group: list[Statement],
+    boundary: list[Statement] | None,
+) -> None:
+    iam, someone = world.iam, world.someone
+    someone.may(*own)
+    arn = policy(*group)
+    iam.attach_user_policy(UserName=someone.name, PolicyArn=arn)
+    if boundary is not None:
+        iam.put_user_permissions_boundary(UserName=someone.name, PermissionsBoundary=policy(*boundary))
+    try:
+        _hold_against_calls(world)
+    finally:
+        iam.detach_user_policy(UserName=someone.name, PolicyArn=arn)
+        if boundary is not None:
+            iam.delete_user_permissions_boundary(UserName=someone.name)
+
+
+def _hold_against_calls(world: World) -> None:
+    someone = world.someone
+    for number, (arn, text) in enumerate(world.keys.items()):
+        facts = [
+            entry("kms:KeySpec", "SYMMETRIC_DEFAULT"),
+            entry("aws:ResourceTag/team", ["blue", "red", "red", "blue"][number]),
+        ]
+        for action, call in (
+            ("kms:DescribeKey", someone.kms.describe_key),
+            ("kms:GetKeyRotationStatus", someone.kms.get_key_rotation_status),
+        ):
+            assert simulated(world, action, arn, *facts, ResourcePolicy=text) == answered(call, KeyId=arn)
+    assert simulated(world, "kms:ListKeys", "*") == answered(someone.kms.list_keys)
+    red = entry("aws:ResourceTag/team", "red")
+    said = simulated(world, "iam:GetRole", world.role, red)
+    assert said == answered(someone.iam.get_role, RoleName=world.role.rpartition("/")[2])
+    account = world.user.split(":")[4]
+    assert simulated(world, "iam:ListRoles", f"arn:aws:iam::{account}:role/") == answered(someone.iam.list_roles)
+
+
+def test_a_simulation_knows_a_change_at_once(iam: Any, made: Make) -> None:
+    user = made()
+    arn = iam.get_user(UserName=user)["User"]["Arn"]
+
+    def says() -> set[str]:
+        asked = {"PolicySourceArn": arn, "ActionNames": ["kms:Encrypt"]}
+        answers = [iam.simulate_principal_policy(**asked)["EvaluationResults"] for _ in range(6)]
+        return {verdict for answer in answers for verdict in verdicts(answer)}
+
+    assert says() == {"implicitDeny"}
+    iam.attach_user_policy(UserName=user, PolicyArn=f"{MANAGED}AdministratorAccess")
+    assert says() == {"allowed"}
+    iam.attach_user_policy(UserName=user, PolicyArn=f"{MANAGED}AWSDenyAll")
+    assert says() == {"explicitDeny"}
+    iam.detach_user_policy(UserName=user, PolicyArn=f"{MANAGED}AWSDenyAll")
+    assert says() == {"allowed"}
+
+
+def test_positions_are_those_of_the_stored_text(iam: Any, made: Make) -> None:
+    user = made()
+    text = json.dumps({"Version": "2012-10-17", "Statement": [allow("s3:*"), allow("kms:*")]}, indent=4)
+    iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=text)
+    answer = iam.simulate_principal_policy(
+        PolicySourceArn=iam.get_user(UserName=user)["User"]["Arn"], ActionNames=["kms:Encrypt"]
+    )
+    [match] = answer["EvaluationResults"][0]["MatchedStatements"]
+    lines = text.split("\n")
+    assert lines[match["StartPosition"]["Line"] - 1].endswith("},")
+    assert lines[match["EndPosition"]["Line"] - 1][: match["EndPosition"]["Column"] - 1].endswith("}")
