@@ -184,6 +184,55 @@ def test_the_state_of_the_key_is_told_besides(explain: Explain, kms: Any, key: d
     assert any("the state of the key refuses the call" in note for note in answer["Notes"])
 
 
+TLS = {"Bool": {"aws:SecureTransport": "true"}}
+CALLS: list[dict[str, Any]] = [
+    allow("kms:Encrypt"),
+    allow("kms:Encrypt", Condition=TLS),
+    allow("kms:Encrypt", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+    allow("kms:Encrypt", Condition={"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}),
+    allow("kms:Encrypt", Condition={"NotIpAddress": {"aws:SourceIp": "127.0.0.1"}}),
+    allow("kms:Encrypt", Condition={"StringLike": {"aws:UserAgent": "Boto3/*"}}),
+    allow("kms:Encrypt", Condition={"StringEquals": {"aws:RequestedRegion": "us-east-1"}}),
+    allow("kms:Encrypt", Condition={"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}),
+    allow("kms:Encrypt", Condition={"StringEquals": {"kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}}),
+    allow("kms:Encrypt", Condition={"StringEquals": {"kms:EncryptionContext:team": "x"}}),
+    allow("kms:Encrypt", Condition={"StringEquals": {"kms:EncryptionContext:team": "y"}}),
+    allow("kms:Encrypt", Condition={"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["team"]}}),
+    allow("kms:Encrypt", Condition={"StringEquals": {"kms:CallerAccount": "${aws:PrincipalAccount}"}}),
+    allow("kms:Encrypt", Condition={"StringEquals": {"aws:ResourceTag/Stage": "test"}}),
+    allow("kms:Encrypt", Condition={"StringEquals": {"aws:ResourceTag/Stage": "prod"}}),
+    allow("kms:Encrypt", Condition={"Null": {"kms:ViaService": "true", "aws:TokenIssueTime": "true"}}),
+    allow("kms:Encrypt", Condition={"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/*"}}),
+    allow("kms:Encrypt", resource="arn:aws:kms:*:*:alias/*"),
+]
+
+
+@pytest.mark.parametrize("statement", CALLS, ids=lambda each: json.dumps(each.get("Condition", each["Resource"])))
+def test_the_explanation_of_a_call_is_what_the_call_was_answered(
+    explain: Explain, kms: Any, key: dict[str, Any], person: Any, statement: dict[str, Any]
+) -> None:
+    kms.tag_resource(KeyId=key["KeyId"], Tags=[{"TagKey": "Stage", "TagValue": "test"}])
+    alice: Person = person(statement)
+    context = {"team": "x"}
+    try:
+        answer = alice.kms.encrypt(KeyId=key["Arn"], Plaintext=b"x", EncryptionContext=context)
+        allowed = True
+    except ClientError as error:
+        answer, allowed = error.response, False
+    explained = explain(RequestId=answer["ResponseMetadata"]["RequestId"], EncryptionContext=context)
+    assert explained["Allowed"] is allowed
+    assert ("ErrorCode" not in explained["Record"]) is allowed
+    asked = explain(
+        Principal=alice.name,
+        Action="kms:Encrypt",
+        KeyId=key["Arn"],
+        EncryptionContext=context,
+        UserAgent="Boto3/1.0",
+        SourceIp="127.0.0.1",
+    )
+    assert asked["Allowed"] is allowed
+
+
 # --- accounts ---------------------------------------------------------------------------------------------------------
 
 STRANGER = "arn:aws:iam::999988887777:user/bob"

@@ -86,6 +86,7 @@ def test_a_record_that_somebody_planted_is_not_told(tmp_path: Path) -> None:
         ({"eventSource": "iam.amazonaws.com", "eventName": "PutUserPolicy", "readOnly": False}, True),
         ({"eventName": "PutKeyPolicy", "readOnly": False, "errorCode": "AccessDenied"}, False),
         ({"eventName": "CreateKey", "readOnly": False}, False),
+        ({"eventSource": "iam.amazonaws.com", "eventName": "CreateAccessKey", "readOnly": False}, False),
         ({"eventSource": "iam.amazonaws.com", "eventName": "GetUser"}, False),
         ({"eventName": "PutKeyPolicy", "readOnly": False, "eventTime": "2026-11-25T09:59:59Z"}, False),
         ({"eventName": "PutKeyPolicy", "readOnly": False, "userIdentity": {"accountId": OTHER}}, False),

@@ -26,7 +26,7 @@ CHANGES: Final = 20
 
 Record = Mapping[str, Any]
 
-# What changes who may do what: with a key, by event name; of identities, everything that IAM records and does not read.
+# What changes who may do what: with a key, by event name; of identities, all that IAM changes but access keys.
 _OF_KEYS: Final = frozenset(
     {"CreateGrant", "PutKeyPolicy", "RetireGrant", "RevokeGrant", "TagResource", "UntagResource", "UpdateAlias"}
 )
@@ -67,10 +67,14 @@ def _since(directories: Sequence[Path], key_for: KeyFor, record: Record, account
         if str(each.get("eventTime", "")) >= str(record.get("eventTime", ""))
         and each.get("eventID") != record.get("eventID")
         and _of(each, account)
-        and (each.get("eventSource") == _IAM or each.get("eventName") in _OF_KEYS)
+        and _changes_permissions(str(each.get("eventSource")), str(each.get("eventName")))
     ]
     found.sort(key=lambda each: str(each["eventTime"]))
     return tuple(found)
+
+
+def _changes_permissions(source: str, name: str) -> bool:
+    return "AccessKey" not in name if source == _IAM else name in _OF_KEYS
 
 
 def _of(record: Record, account: str) -> bool:

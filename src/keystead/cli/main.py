@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "dev": ("keystead.cli.dev", "dev", "Start a throw-away server for tests on port 4566."),
     "status": ("keystead.cli.status", "status", "Say how this installation is, and what to mend."),
     "custodian": ("keystead.cli.setup", "custodian", "Who can open the root key: list, add, remove."),
+    "explain": ("keystead.cli.explain", "explain", "Why a call is denied, and what would allow it."),
     "audit": ("keystead.cli.audit", "audit", "Prove that the audit journal is whole."),
     "policy": ("keystead.cli.policy", "policy", "Say what a policy would do, and what is wrong with it."),
     "tls": ("keystead.cli.tls", "tls", "Make a local authority and a server certificate."),

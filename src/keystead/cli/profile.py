@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import io
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,40 @@ _HEAD: Final = (
     "# Written by keystead. Use it with: export AWS_CONFIG_FILE=<this file> AWS_PROFILE=keystead\n"
     "# It holds a secret access key: keep it as you would keep a password.\n"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a server is reached, and by whom."""
+
+    endpoint: str | None
+    authority: str | None
+    region: str
+    access_key_id: str
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+def read(path: Path) -> Access | None:
+    """What the profile says; None where there is none, or it names nobody."""
+    profile = configparser.ConfigParser(interpolation=None)
+    try:
+        if not profile.read(path) or _SECTION not in profile:
+            return None
+    except (configparser.Error, UnicodeDecodeError):
+        return None
+    section = profile[_SECTION]
+    access_key_id, secret = section.get("aws_access_key_id"), section.get("aws_secret_access_key")
+    if not access_key_id or not secret:
+        return None
+    return Access(
+        section.get("endpoint_url"),
+        section.get("ca_bundle"),
+        section.get("region", ""),
+        access_key_id,
+        secret,
+        section.get("aws_session_token"),
+    )
 
 
 def write(path: Path, access_key_id: str, secret: str, region: str) -> None:

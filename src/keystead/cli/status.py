@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import sys
-import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed
@@ -14,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from keystead.cli import note, options, setup
+from keystead.cli import note, options, reaching, setup
 from keystead.cli.say import NO, OK, data, tell
 from keystead.config import Config
 from keystead.domain import managed
@@ -125,31 +123,8 @@ def _tls_warnings(certificate: Path, key: Path) -> list[str]:
     return [*key_file_warnings(key), *validity_warnings(certificate, time.time())]
 
 
-class _Local(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_PATIENCE)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_PATIENCE)
-        self.sock.connect(self._path)
-
-
 def _answers(endpoint: str, authority: str | None) -> bool:
-    parts = urllib.parse.urlsplit(endpoint)
-    connection: http.client.HTTPConnection
-    if endpoint.startswith("unix:"):
-        connection = _Local(endpoint.removeprefix("unix:"))
-    elif parts.scheme == "https":
-        import ssl
-
-        trust = ssl.create_default_context(cafile=authority)
-        connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=_PATIENCE, context=trust)
-    else:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
+    connection = reaching.connection(endpoint, authority, _PATIENCE)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

@@ -175,7 +175,7 @@ def _unconditional(trace: Trace) -> tuple[str, ...]:
     for document, statements in trace.documents:
         for each in statements if document.place is place else ():
             if not each.deny and each.effective and each.failing == ("Condition",):
-                return (f"this without the conditions of {_statement_words(each)} of {words(document)}",)
+                return (f"the same without the conditions of {_statement_words(each)} of {words(document)}",)
     return ()
 
 

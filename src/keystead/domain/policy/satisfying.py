@@ -1,7 +1,7 @@
 """What would satisfy a condition, or no longer satisfy it: another request, other tags, or another list of values.
 
 Guarantees: every answer was tried on the compiled test, so that it does what it says to this one condition. Values
-that nobody can send (the past, another account) are not proposed.
+that nobody can send (the past, another account, a second factor) are not proposed.
 
 A new condition key that callers can do something about is one row of `_TELLERS`.
 """
@@ -166,10 +166,6 @@ def _address(_case: Case, _name: str, value: str | None) -> Wish | None:
     return _request(f"call from {value}", source_ip=value.partition("/")[0], cost=14)
 
 
-def _mfa(_case: Case, _name: str, value: str | None) -> Wish | None:
-    return _request("sign in with a second factor", mfa_present=True, cost=14) if value != "false" else None
-
-
 def _via(case: Case, _name: str, value: str | None) -> Wish:
     via = None if value is None else Via(value)
     caller = msgspec.structs.replace(case.caller, via=via)
@@ -232,7 +228,6 @@ def _request(says: str, cost: int = 10, **known: Any) -> Wish:
 _TELLERS: Final[Mapping[str, _Teller]] = {
     "aws:currenttime": _moment,
     "aws:epochtime": _moment,
-    "aws:multifactorauthpresent": _mfa,
     "aws:securetransport": _tls,
     "aws:sourceip": _address,
     "kms:encryptionalgorithm": _fact("encryption_algorithm", "the encryption algorithm"),

@@ -133,6 +133,7 @@ def _grant(found: GrantTrace) -> model.Grant:
 
 def _change(proposal: Proposal, change: Change) -> model.Change:
     pasted: dict[str, str] = {}
+    says = change.says
     for step in change.steps:
         match step:
             case Put():
@@ -140,14 +141,17 @@ def _change(proposal: Proposal, change: Change) -> model.Change:
                 element = document.elements[min(step.position, len(document.elements) - 1)]
                 if element is not None:
                     pasted["statement"] = _json(element)
-                pasted["policy"] = document.text or ""
+                if document.text is None:
+                    says += ", which leaves nothing of it: delete it"
+                else:
+                    pasted["policy"] = document.text
             case Attach(document):
                 pasted["policy"] = document.text or ""
             case Give(grant):
                 pasted["create_grant"] = _json(_create_grant(proposal.case, grant))
             case _:
                 pass
-    return model.Change(type=change.kind.name.title(), says=change.says, besides=list(change.besides), **pasted)
+    return model.Change(type=change.kind.name.title(), says=says, besides=list(change.besides), **pasted)
 
 
 def _create_grant(case: Case, grant: Any) -> dict[str, Any]:

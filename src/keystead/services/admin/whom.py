@@ -8,6 +8,7 @@ that has been asked before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from keystead import errors
@@ -73,9 +74,13 @@ def _named(reader: Reader, name: str, account: str) -> tuple[Identity | None, st
 
 
 def of_record(reader: Reader, identity: Mapping[str, Any], now: float) -> Principal:
-    """The principal that a record's ``userIdentity`` tells, as it is now."""
+    """The principal that a record's ``userIdentity`` tells, as it is now. ``now`` is when its session began, where the
+    record does not say it."""
     unique_id, _, session = str(identity.get("principalId", "")).partition(":")
-    issuer = (identity.get("sessionContext") or {}).get("sessionIssuer") or {}
+    context = identity.get("sessionContext") or {}
+    issuer, began = context.get("sessionIssuer") or {}, (context.get("attributes") or {}).get("creationDate")
+    if began is not None:
+        now = datetime.fromisoformat(str(began)).timestamp()
     federated = identity.get("type") == PrincipalKind.FEDERATED_USER
     found = reader.identity(str(issuer.get("arn", ""))) if federated else reader.identity_with_id(unique_id)
     if found is None:
