@@ -111,6 +111,10 @@ class OperationCodec:
         """The refusal in the words of the JSON services, in which all are made."""
         return refusal
 
+    def recorded(self, refusal: errors.Refusal) -> str:
+        """The code of a refusal as CloudTrail writes it."""
+        return refusal.code
+
     def render(self, refusal: errors.Refusal) -> bytes:
         """The body of a refusal that is `spoken`."""
         return render_refusal(refusal)

@@ -99,6 +99,12 @@ class Operation:
         """The refusal in the words of the query services."""
         return errors.in_query_services(refusal)
 
+    def recorded(self, refusal: errors.Refusal) -> str:
+        """The code of a refusal that is `spoken`, as CloudTrail writes it: an error of the model by the name of its
+        shape (NoSuchEntityException); AccessDenied and its like as they are."""
+        code = refusal.code
+        return f"{code}Exception" if code in self.errors and not code.endswith("Exception") else code
+
     def render(self, refusal: errors.Refusal, request_id: str) -> bytes:
         """The document of a refusal that is `spoken`."""
         return render_refusal(refusal, self._tables.namespace, request_id)
@@ -149,6 +155,9 @@ class Exchange:
 
     def spoken(self, refusal: errors.Refusal) -> errors.Refusal:
         return self._operation.spoken(refusal)
+
+    def recorded(self, refusal: errors.Refusal) -> str:
+        return self._operation.recorded(refusal)
 
     def render(self, refusal: errors.Refusal) -> bytes:
         if self._json:

@@ -51,11 +51,13 @@ Reply = Callable[[int, bytes], None]
 
 class Codec(Protocol):
     """One operation in the protocol of its request: ``awsjson.OperationCodec``, or ``query.Exchange``, which knows the
-    request it is for. A refusal is `spoken` before it is recorded or rendered."""
+    request it is for. A refusal is `spoken` before it is recorded or rendered; ``recorded`` is the code that the audit
+    record shows for it."""
 
     def decode(self, body: bytes, /) -> Any: ...
     def encode(self, answer: Any, /) -> bytes: ...
     def spoken(self, refusal: errors.Refusal, /) -> errors.Refusal: ...
+    def recorded(self, refusal: errors.Refusal, /) -> str: ...
     def render(self, refusal: errors.Refusal, /) -> bytes: ...
 
 
@@ -283,7 +285,7 @@ class Dispatch:
             arrival,
             self._new_id(),
             None if row is None or request is None else row.parameters(request),
-            error_code=refusal.code,
+            error_code=arrival.codec.recorded(refusal),
             error_message=refusal.message,
         )
         body = arrival.codec.render(refusal)
