@@ -152,7 +152,8 @@ IAM is one for all regions of the server: a signature may be for any of them or 
 """
 
 STS_LEGEND = """\
-- *asked of*: the role that is to be assumed, whose trust policy has a say too.
+- *asked of*: the role that is to be assumed, whose trust policy has a say too, or the session that is to be made.
+- AssumeRoleWithWebIdentity is not signed: the token of an identity provider takes the place of a signature.
 - *changes*, *not recorded*: as for IAM; session tokens are never recorded.
 
 A signature may be for any region of the server, or for us-east-1.
@@ -205,6 +206,7 @@ NAMED = {
 ASKED_OF = {
     "AddUserToGroup": "group",
     "GetAccessKeyLastUsed": "user",
+    "GetFederationToken": "federated-user",
     "ListGroups": "group",
     "ListRoles": "role",
     "ListUsers": "user",
