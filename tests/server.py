@@ -104,6 +104,7 @@ class Server:
         session = boto3.session.Session(
             aws_access_key_id=options.pop("access_key_id", access_key_id),
             aws_secret_access_key=options.pop("secret", secret),
+            aws_session_token=options.pop("token", None),
             region_name=region,
         )
         settings = {
