@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "serve": ("keystead.cli.serving", "serve", "Start the server; the first time, set it up too."),
     "dev": ("keystead.cli.dev", "dev", "Start a throw-away server for tests on port 4566."),
     "status": ("keystead.cli.status", "status", "Say how this installation is, and what to mend."),
+    "account": ("keystead.cli.account", "account", "The accounts: list, create."),
     "custodian": ("keystead.cli.setup", "custodian", "Who can open the root key: list, add, remove."),
     "explain": ("keystead.cli.explain", "explain", "Why a call is denied, and what would allow it."),
     "audit": ("keystead.cli.audit", "audit", "Prove that the audit journal is whole."),

@@ -37,8 +37,7 @@ def init(config_file: Path | None, account: str | None, passphrase: bool, as_jso
     keystead init --data /srv/kms --root-key /etc/keystead/root.key
     keystead init --passphrase                     no key file; a passphrase opens the root key
     """
-    if account is not None and not (len(account) == 12 and account.isascii() and account.isdigit()):
-        fail("An account id has twelve digits, such as 111122223333.")
+    check_account(account)
     config = options.load(config_file, **given)
     made = found(config, account=account, passphrase=passphrase)
     if as_json:
@@ -52,6 +51,12 @@ def init(config_file: Path | None, account: str | None, passphrase: bool, as_jso
         )
     else:
         tell("Start it with: keystead serve")
+
+
+def check_account(account: str | None) -> None:
+    """End the command when this is no account id."""
+    if account is not None and not (len(account) == 12 and account.isascii() and account.isdigit()):
+        fail("An account id has twelve digits, such as 111122223333.")
 
 
 def found(config: Config, *, account: str | None = None, passphrase: bool = False) -> founding.Credentials:

@@ -99,13 +99,21 @@ def _write(
 ) -> None:
     if transaction.meta(FOUNDED) is not None:
         raise AlreadyFounded("Another process has just founded this store.")
-    access_key_id, secret = credentials
     transaction.put_meta(FOUNDED, repr(now).encode())
     # From the first moment on, so that a store without it is known as one from which it was taken.
     transaction.put_meta(anchoring.ROW, anchoring.sealed(hierarchy, anchoring.Remembered(), random))
     transaction.put_slot(_row(slot))
     transaction.put_domain_key(DomainKeyRow(*domain, created=now))
-    transaction.put_account(account, account, hierarchy.new_account_key(account, random), now)
+    settle(transaction, hierarchy, Credentials(account, *credentials), now, random)
+
+
+def settle(
+    transaction: Transaction, hierarchy: Hierarchy, first: Credentials, now: float, random: Random
+) -> tuple[Identity, Identity]:
+    """Write a new account: its key, its root user, its administrator, and the administrator's access key. Returns the
+    two identities."""
+    account = first.account
+    root = Identity.root(account, now)
     administrator = Identity(
         IdentityKind.USER,
         account,
@@ -115,9 +123,13 @@ def _write(
         now,
         attached=(awspolicies.ADMINISTRATOR_ACCESS,),
     )
-    transaction.put_identity(Identity.root(account, now))
+    transaction.put_account(account, account, hierarchy.new_account_key(account, random), now)
+    transaction.put_identity(root)
     transaction.put_identity(administrator)
-    transaction.put_access_key(seal_access_key(hierarchy, access_key_id, administrator, secret, now, random))
+    transaction.put_access_key(
+        seal_access_key(hierarchy, first.access_key_id, administrator, first.secret, now, random)
+    )
+    return root, administrator
 
 
 def open_hierarchy(store: Store, custodians: list[Custodian]) -> Hierarchy:

@@ -229,7 +229,7 @@ class Reader(IdentityReader, Protocol):
     # The wrapped account key, None when there is no such account.
     def account_key(self, account: str) -> bytes | None: ...
 
-    # Account ids, ascending.
+    # Account ids, the first made first. Times of creation have no MAC: the order decides nothing.
     def accounts(self) -> list[str]: ...
 
     # By number, ascending.

@@ -192,7 +192,7 @@ READ_LAST_USE: Final = f"SELECT account, region, key_id, operation, at, event_id
 READ_ACCOUNT_KEY: Final = (
     "SELECT sealed.data FROM accounts JOIN sealed ON sealed.slot = accounts.slot WHERE account = ?"
 )
-READ_ACCOUNTS: Final = "SELECT account FROM accounts ORDER BY account"
+READ_ACCOUNTS: Final = "SELECT account FROM accounts ORDER BY created, account"
 READ_IDENTITY: Final = f"{_IDENTITIES}WHERE arn = ?"
 READ_IDENTITY_WITH_ID: Final = f"{_IDENTITIES}WHERE unique_id = ?"
 READ_IDENTITY_NAMED: Final = f"{_IDENTITIES}WHERE account = ? AND kind = ? AND folded = ?"
