@@ -88,7 +88,7 @@ _NONE: Final = {
 
 def alias_of(reader: Reader, account: str) -> str | None:
     """The alias of an account, None if it has none."""
-    return (reader.meta(_ALIAS + account) or b"").decode() or None
+    return (reader.meta(_ALIAS + account) or b"").decode(errors="replace") or None
 
 
 @operation("iam:ListAccountAliases")
