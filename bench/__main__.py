@@ -1,7 +1,7 @@
 """``make bench``: Encrypt, Decrypt and GenerateDataKey of 1 KiB with signature, policy and durable audit, against the empty handler.
 
 The server has one worker on core 0, the load generator is on core 1, both kinds of server are loaded in turn in every round. Needs wrk
-(on Debian: apt-get install wrk) and two cores.
+(on Debian: apt-get install wrk) and two cores. Then, in this process, what one decision costs (`bench.decisions`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.server import Server
 
-from bench import machine, report, requests
+from bench import decisions, machine, report, requests
 from bench.run import Round, load, pin
 
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -74,6 +74,7 @@ def main() -> None:
     )
     name = options.name or f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-hot-path"
     print(report.write(REPORTS, name, described, rounds, settings))
+    print(decisions.write(REPORTS, name.removesuffix("-hot-path") + "-decisions", described, options.rounds))
 
 
 def _options() -> argparse.Namespace:

@@ -68,7 +68,7 @@ class World:
 
         self.store.transact(accounts)
         for _ in range(workers):
-            worker = Snapshot(self.store.connect(), self.epochs, lambda row: row.sealed_secret, self.tokens.get)
+            worker = Snapshot(self.store.connect(), self.epochs, lambda row: row.sealed_secret, self.opened)
             self.workers.append(worker)
 
     def write(self, *writes: Callable[[Transaction], Any], touches: tuple[Touch, ...] = ()) -> None:
@@ -102,6 +102,10 @@ class World:
         text = f"token of {access_key_id}"
         self.tokens[text] = Token(access_key_id, b"secret", session(of, **facts))
         return text
+
+    def opened(self, access_key_id: str, token: str) -> Token | None:
+        """The session token of an access key."""
+        return self.tokens.get(token)
 
     def credential(self, access_key_id: str = "AKIA1", token: str | None = None, worker: int = 0) -> Credential | None:
         """What a call that begins now finds."""

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from keystead.domain.caller import PrincipalKind, Token
+from keystead.domain.caller import Principal, PrincipalKind, Token
+from keystead.domain.policy.decide import Candidates
 from keystead.services import change, effective
 from keystead.services.epochs import Epochs
+from keystead.services.facts import Answer
 from keystead.services.snapshot import Snapshot
 from keystead.store.interface import Transaction
 from tests.services.identities import OTHER, World, allowing, group, managed, role, session, user
@@ -239,13 +241,25 @@ def test_all_users_of_a_group_cost_one_compilation_of_its_policies(
 
 def test_what_is_kept_is_bounded(world: World) -> None:
     world.put(role())
-    small = Snapshot(world.store.connect(), Epochs(1), lambda row: b"", world.tokens.get, credentials=10)
+    small = Snapshot(world.store.connect(), Epochs(1), lambda row: b"", world.opened, credentials=10)
     for number in range(50):
         found = small.credential(f"ASIA{number}", world.token(role(), f"ASIA{number}"))
         assert found is not None
         small.policies(found.principal)
     for kept in (small._credentials, small._policies, small._principals):
         assert 0 < len(kept.entries) <= 10
+    small._store.close()
+
+
+def test_answers_are_bounded_over_all_keys_and_the_first_goes_first(world: World) -> None:
+    small = Snapshot(world.store.connect(), Epochs(1), lambda row: b"", answers=3)
+    nobody = Principal(PrincipalKind.USER, OTHER, "", "")
+    answer = Answer(nobody, effective.NO_POLICIES, Candidates(True, (), (), (), (), (), ()), None)
+    for number in range(5):
+        small.remember((number, 0, "kms:Encrypt"), answer)
+    assert [number for number, *_ in small.answers] == [2, 3, 4]
+    small._forget_everything()
+    assert not small.answers
     small._store.close()
 
 

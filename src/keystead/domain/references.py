@@ -6,6 +6,7 @@ anything up: whether the key exists, and whether the caller may know, is decided
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -47,7 +48,7 @@ def parse(text: str, account: str, region: str, *, aliases: bool) -> Reference:
     ``aliases`` says whether the operation takes alias names. Refuses with NotFoundException (malformed id, other
     region) or InvalidArnException (alias where none is taken)."""
     if text.startswith("arn:"):
-        return _from_arn(text, region, aliases=aliases)
+        return _from_arn(text, region, aliases)
     if text.startswith(ALIAS_PREFIX):
         if not aliases:
             raise errors.aliases_not_supported()
@@ -64,7 +65,8 @@ def names_another_region(text: str, region: str) -> bool:
     return parsed is not None and parsed.region != region and parsed.resource.startswith("key/mrk-")
 
 
-def _from_arn(text: str, region: str, *, aliases: bool) -> Reference:
+@lru_cache(maxsize=4_096)  # most calls name few keys, and name them so
+def _from_arn(text: str, region: str, aliases: bool) -> Reference:
     parsed = arn.parse(text)
     if parsed is None or parsed.partition != arn.PARTITION or parsed.service != "kms" or not parsed.account:
         raise errors.invalid_key_id(text)

@@ -227,7 +227,8 @@ class Call(Generic[R]):
                 sentences.out_of_reach(self.caller.arn, permission, self._as_typed(key, reference))
             )
         policies = self.facts.policies(principal)
-        kept = loaded.answers.get((id(principal), permission))
+        asked = (loaded.mark, id(principal), permission)
+        kept = self.facts.answers.get(asked)
         # Another principal may have come to lie there since, or have other policies; only the very same objects will do.
         if kept is None or kept.principal is not principal or kept.policies is not policies:
             kept = None
@@ -248,9 +249,8 @@ class Call(Generic[R]):
             if decision is None:
                 decision = decide.decide(question, candidates)
             if kept is None:
-                loaded.remember(
-                    (id(principal), permission),
-                    Answer(principal, policies, candidates, decision if candidates.steady else None),
+                self.facts.remember(
+                    asked, Answer(principal, policies, candidates, decision if candidates.steady else None)
                 )
             if not decision.allowed and (loaded.granted or standing is not None):
                 says = self._grants_say(loaded, permission, values) if standing is None else standing

@@ -5,7 +5,7 @@ memory, for everything else. Both answer the same questions, so an operation can
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -26,7 +26,8 @@ from keystead.store.interface import Reader
 
 T = TypeVar("T")
 
-_ANSWERS_PER_KEY = 1_000
+#: A loaded key by its mark, a principal by the identity of its object (sessions may share an ARN), a permission.
+Asked = tuple[object, int, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +46,9 @@ class LoadedKey:
     """A key with its compiled policy and the aliases that point to it.
 
     ``opened`` and ``capabilities`` hold what the gate in `services.gate` has made of its material (of a symmetric
-    encryption key by material id, of any other the one it has), and ``answers`` what the policy engine may remember
-    of it: all go when the key changes. ``granted``: the key may have grants; ``grants`` is what was found out about them.
+    encryption key by material id, of any other the one it has); they go when the key changes. ``mark`` is this
+    version's and no other's, and holds nothing: what was remembered under it means nothing to a later one.
+    ``granted``: the key may have grants; ``grants`` is what was found out about them.
     Ask through `bears`."""
 
     key: Key
@@ -54,16 +56,9 @@ class LoadedKey:
     aliases: tuple[str, ...]
     opened: dict[str, Sealer] = field(default_factory=dict, repr=False)
     capabilities: Opened | None = field(default=None, repr=False)
-    answers: dict[tuple[int, str], Answer] = field(default_factory=dict, repr=False)
     granted: bool = False
     grants: Remembered = field(default_factory=Remembered, repr=False)
-
-    def remember(self, question: tuple[int, str], answer: Answer) -> None:
-        """Keep an answer under (identity of the principal object, permission): sessions may share an ARN. A key that very
-        many use starts anew now and then."""
-        if len(self.answers) >= _ANSWERS_PER_KEY:
-            self.answers.clear()
-        self.answers[question] = answer
+    mark: object = field(default_factory=object, repr=False)
 
     def at(self, now: float) -> LoadedKey | None:
         """The key as it is now, None once it exists no more. To be asked when ``key.lasts`` is over."""
@@ -91,6 +86,13 @@ class Facts(Protocol):
     def last_use(self, key: Key) -> LastUse | None: ...
 
     def credential_use(self, subject: str) -> CredentialUse | None: ...
+
+    @property
+    def answers(self) -> Mapping[Asked, Answer]:
+        """Those that were remembered."""
+
+    def remember(self, asked: Asked, answer: Answer) -> None:
+        """Keep an answer for the next who asks, or do not."""
 
     def read(self, question: Callable[[Reader], T]) -> T:
         """Lists and counts, which are never cached."""
@@ -135,11 +137,15 @@ def _shapes(reader: Reader, key: Key, identity: str) -> list[str]:
 class Rows:
     """Facts straight from the rows of one transaction (or one consistent read)."""
 
-    __slots__ = ("_reader", "regions")
+    __slots__ = ("_reader", "answers", "regions")
 
     def __init__(self, reader: Reader, regions: frozenset[str]) -> None:
         self._reader = reader
         self.regions = regions
+        self.answers: Mapping[Asked, Answer] = {}
+
+    def remember(self, asked: Asked, answer: Answer) -> None:
+        """A transaction asks once."""
 
     def key(self, account: str, region: str, key_id: str) -> LoadedKey | None:
         found = self._reader.key(account, region, key_id)

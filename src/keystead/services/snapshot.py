@@ -17,7 +17,7 @@ from keystead.domain.regions import AWS_REGIONS
 from keystead.services import change, effective
 from keystead.services.effective import Library, Policies
 from keystead.services.epochs import Epochs
-from keystead.services.facts import LoadedKey, load_key
+from keystead.services.facts import Answer, Asked, LoadedKey, load_key
 from keystead.services.uses import CredentialUses, LastUses
 from keystead.store.identities import CredentialUse, StoredAccessKey
 from keystead.store.interface import ChangeRow, ChangesLost, Reader, Store
@@ -61,12 +61,14 @@ class Snapshot:
 
     ``open_secret`` opens the secret of an access key, ``open_session`` the session token of an access key id, or answers
     None where it is none of this server's or another's. ``keys`` and ``credentials`` bound how many of each are kept in
-    memory (about 4 KiB a key with a default policy). ``uses`` and ``credential_uses`` are the last uses of keys, and of
-    access keys and roles, that are not in the store yet.
+    memory (about 4 KiB a key with a default policy), ``answers`` how many of the policy engine's (some 600 bytes each):
+    enough for ten thousand users who take turns with one key. ``uses`` and ``credential_uses`` are the last uses of keys,
+    and of access keys and roles, that are not in the store yet.
     """
 
     __slots__ = (
         "_aliases",
+        "_answers",
         "_credentials",
         "_epochs",
         "_keys",
@@ -77,6 +79,7 @@ class Snapshot:
         "_principals",
         "_refs",
         "_store",
+        "answers",
         "credential_uses",
         "epoch",
         "past",
@@ -93,7 +96,8 @@ class Snapshot:
         *,
         past: Callable[[str, str], Past | None] = _no_past,
         keys: int = 10_000,
-        credentials: int = 10_000,
+        credentials: int = 20_000,
+        answers: int = 50_000,
         regions: frozenset[str] = AWS_REGIONS,
     ) -> None:
         self.regions = regions
@@ -104,6 +108,8 @@ class Snapshot:
         self.past = past
         self._keys: _Cache[tuple[str, str, str], LoadedKey] = _Cache(keys)
         self._refs: dict[tuple[str, bytes], LoadedKey] = {}
+        self._answers: _Cache[Asked, Answer] = _Cache(answers)
+        self.answers = self._answers.entries
         self._aliases: _Cache[tuple[str, str, str], Alias] = _Cache(keys)
         self._credentials: _Cache[str, Credential] = _Cache(credentials)
         # By unique id: the two access keys of a user prove the same object, all sessions of a role begin with one.
@@ -179,6 +185,7 @@ class Snapshot:
         self._credentials.entries.clear()
         self._principals.entries.clear()
         self._policies.entries.clear()
+        self._answers.entries.clear()
 
     def newest(self) -> int:
         """The newest change in the store: no fact that was ever answered here is of a later one. (`epoch` may be
@@ -265,6 +272,9 @@ class Snapshot:
         policies = self._library.compile(principal)
         self._policies.put(id(principal), (principal, policies))
         return policies
+
+    def remember(self, asked: Asked, answer: Answer) -> None:
+        self._answers.put(asked, answer)
 
     def last_use(self, key: Key) -> LastUse | None:
         """The later of what this worker knows and what others have written, which is some seconds old."""
