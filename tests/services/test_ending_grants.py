@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from dataclasses import replace
 from typing import Any
 
 from keystead.domain import limits
 from keystead.domain.caller import Principal
+from keystead.services import granttokens
 from tests.services.granting import OTHER_ROOT, ROOT, allow, done, grant, listed, policy, refused
 from tests.services.office import ACCOUNT, ALLOW_ALL, OTHER, REGION, Office
 
@@ -66,6 +69,12 @@ def test_abroad_the_retiring_principal_needs_an_identity_policy_if_the_keys_acco
         no_key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-4000-8000-000000000000"
         absent = await refused(office, "RetireGrant", stranger, KeyId=no_key, GrantId="0" * 64)
         assert hidden == nothing == (absent[0], absent[1].replace(no_key, key["Arn"]))
+        by_token = await refused(office, "RetireGrant", stranger, GrantToken=made["GrantToken"])
+        assert by_token == (hidden[0], hidden[1].replace(f"on resource: {key['Arn']}", "on this resource"))
+        stored = office.store.read(lambda reader: reader.grant(ACCOUNT, REGION, key["KeyId"], made["GrantId"]))
+        assert stored is not None
+        gone = granttokens.seal(office.hierarchy, replace(stored, key_id=no_key.rpartition("/")[2]), os.urandom)
+        assert await refused(office, "RetireGrant", stranger, GrantToken=gone) == by_token
         await done(office, "RetireGrant", strong, GrantToken=made["GrantToken"])
         to_account = await grant(office, key, ROOT, RetiringPrincipal=OTHER_ROOT)
         assert (await refused(office, "RetireGrant", weak, GrantToken=to_account["GrantToken"]))[

@@ -27,6 +27,7 @@ class Reference(msgspec.Struct, frozen=True):
     looked for.
 
     ``by_arn`` is whether the caller spelled out account and region: only then may the key belong to another account.
+    ``by_token``: it named the key by a token that hides which one it is.
     """
 
     account: str
@@ -34,12 +35,18 @@ class Reference(msgspec.Struct, frozen=True):
     key_id: str | None = None
     alias: str | None = None
     by_arn: bool = False
+    by_token: bool = False
 
     @property
     def arn(self) -> str:
         if self.alias is not None:
             return arn.alias_arn(self.region, self.account, self.alias)
         return arn.key_arn(self.region, self.account, self.key_id or "")
+
+    @property
+    def typed(self) -> str | None:
+        """What a refusal may name before whoever may not know the key: the ARN as far as the caller has written it."""
+        return None if self.by_token else self.arn
 
 
 def parse(text: str, account: str, region: str, *, aliases: bool) -> Reference:

@@ -170,7 +170,7 @@ class Call(Generic[R]):
             self.asked = True  # nobody can permit what is not there
             if reference.account == self.caller.account:
                 raise errors.key_not_found(reference.arn)
-            raise errors.access_denied(sentences.out_of_reach(self.caller.arn, permission, reference.arn))
+            raise errors.access_denied(sentences.out_of_reach(self.caller.arn, permission, reference.typed))
         return loaded
 
     def admit_new(self, key: Key, reference: references.Reference) -> None:
@@ -193,10 +193,11 @@ class Call(Generic[R]):
         loaded = self.facts.key(reference.account, reference.region, key_id or "")
         return loaded if loaded is None or self.now < loaded.key.lasts else loaded.at(self.now)
 
-    def retiring(self, name: GrantName) -> Grant | None:
+    def retiring(self, name: GrantName, *, by_token: bool) -> Grant | None:
         """The grant of that name, None if there is none, once the caller may retire it: as a principal that the grant
-        names for it, or by an identity policy if it is of the key's account. No key policy has a say in it."""
-        reference = references.Reference(name.account, name.region, key_id=name.key_id, by_arn=True)
+        names for it, or by an identity policy if it is of the key's account. No key policy has a say in it. Whoever
+        named it by a token is not told the key of another account."""
+        reference = references.Reference(name.account, name.region, name.key_id, None, not by_token, by_token)
         loaded = self._existing(reference, self.row.permission)
         found = self.grant = self.facts.read(lambda reader: reader.grant(*name))
         values: dict[str, Any] = {}
@@ -205,7 +206,7 @@ class Call(Generic[R]):
             says = grantees.of_grant(found, self.caller.principal, grantees.retirers(found))
             values = constraint_facts(found)
         trusting = replace(loaded.key, policy=document.default_key_policy(name.account))
-        self._authorize(compile_key(trusting, loaded.aliases), self.row.permission, None, values, standing=says)
+        self._authorize(compile_key(trusting, loaded.aliases), self.row.permission, reference, values, standing=says)
         return found
 
     def _authorize(
@@ -223,9 +224,7 @@ class Call(Generic[R]):
         key, principal = loaded.key, self.caller.principal
         foreign = key.account != principal.account
         if foreign and not self.row.cross_account:
-            raise errors.access_denied(
-                sentences.out_of_reach(self.caller.arn, permission, self._as_typed(key, reference))
-            )
+            raise self._out_of_reach(permission, key, reference)
         policies = self.facts.policies(principal)
         asked = (loaded.mark, id(principal), permission)
         kept = self.facts.answers.get(asked)
@@ -260,8 +259,7 @@ class Call(Generic[R]):
                     question.context = Context(question.context.facts)
                     decision = decide.decide(question, candidates)
             if not decision.allowed and foreign and decision.because.kind in _KEYS_OWN_REFUSALS:
-                shown = sentences.out_of_reach(self.caller.arn, permission, self._as_typed(key, reference))
-                raise errors.access_denied(shown, detail=str(decision.because))
+                raise self._out_of_reach(permission, key, reference, str(decision.because))
             self._insist(decision, question)
         self.resources.append((KEY_RESOURCE, key.account, key.arn))
         self.key_arn = key.arn
@@ -273,9 +271,12 @@ class Call(Generic[R]):
         )
         return holdings.standing(self.caller.principal, loaded.key.account, partial(bears, self.facts, loaded, use))
 
-    def _as_typed(self, key: Key, reference: references.Reference | None) -> str:
-        """A foreign key that was named by alias keeps its ARN to itself: the message names what the caller wrote."""
-        return key.arn if reference is None else reference.arn
+    def _out_of_reach(
+        self, permission: str, key: Key, reference: references.Reference | None, detail: str | None = None
+    ) -> errors.Refusal:
+        """A foreign key that was named by alias or token keeps its ARN to itself: the message names what was written."""
+        named = key.arn if reference is None else reference.typed
+        return errors.access_denied(sentences.out_of_reach(self.caller.arn, permission, named), detail=detail)
 
     def _insist(self, decision: decide.Decision, question: decide.Question, shown: str | None = None) -> None:
         if not decision.allowed:

@@ -57,13 +57,14 @@ def no_session(question: Question, decision: Decision) -> str:
     return start
 
 
-def out_of_reach(caller_arn: str, action: str, resource: str) -> str:
+def out_of_reach(caller_arn: str, action: str, resource: str | None) -> str:
     """The sentence for a key of another account that is not there or does not trust the caller: the two look alike.
 
-    ``resource`` is the ARN as the caller wrote it.
+    ``resource`` is the ARN as the caller wrote it, None where it wrote none.
     """
+    where = "on this resource" if resource is None else f"on resource: {resource}"
     return (
-        f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource} because the resource does "
+        f"User: {caller_arn} is not authorized to perform: {action} {where} because the resource does "
         "not exist in this Region, no resource-based policies allow access, or a resource-based policy "
         "explicitly denies access"
     )

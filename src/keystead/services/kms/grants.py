@@ -347,7 +347,7 @@ def _retired(call: Gate[RetireGrantRequest], _answer: None) -> Mapping[str, Any]
 @operation("RetireGrant", keys=KeyTypes.ANY, cross_account=True, mutates=True, noted=_retired)
 def retire_grant(call: Gate[RetireGrantRequest]) -> Change:
     name = _grant_to_retire(call)
-    grant = call.retiring(name)
+    grant = call.retiring(name, by_token=call.request.grant_token is not None)
     if grant is None:
         raise errors.grant_not_found(name.grant_id)
     call.end_dry_run(call.request.dry_run)
