@@ -208,8 +208,11 @@ def _delete(bench: Bench, key: Key, material_id: str | None) -> Change:
         raise errors.material_not_found(material_id, key.arn)
     if found is None or not found.present:
         return Change(DeleteImportedKeyMaterialResponse(key_id=key.arn))
+    held = materials.shown(
+        found, bench.now
+    ).present  # what has expired was deleted before, whoever takes its bytes away
     answer = DeleteImportedKeyMaterialResponse(
-        key_id=key.arn, key_material_id=found.material_id if has_versions(key) else None
+        key_id=key.arn, key_material_id=found.material_id if held and has_versions(key) else None
     )
     if found.state not in materials.WAITING or key.is_replica:
         writes = material.settle(key, history, [materials.without_bytes(found)])
