@@ -65,4 +65,6 @@ def test_a_policy_that_aws_manages_is_whole(policy: ManagedPolicy) -> None:
 
 
 def test_policies_that_aws_manages_are_told_apart() -> None:
+    assert awspolicies.DENY_ALL.endswith("/AWSDenyAll")
+    assert awspolicies.ADMINISTRATOR_ACCESS.endswith("/AdministratorAccess")
     assert len({policy.unique_id for policy in awspolicies.POLICIES.values()}) == len(awspolicies.POLICIES)

@@ -157,6 +157,18 @@ def test_a_policy_that_was_taken_out_is_missed_wherever_it_is_referred_to(world:
             principal(world, holder)
 
 
+def test_a_session_whose_managed_policy_is_gone_may_do_nothing_since_nobody_knows_what_that_denied(
+    world: World,
+) -> None:
+    worker = role(inline=(("get", GET),))
+    token = session(worker, policy=GET, policy_arns=(READERS.arn, LIMITS.arn))
+    found = world.store.read(lambda reader: effective.in_session(reader, principal_of(worker), token))
+    assert found.session_policies == (GET, GET, DENY)
+    world.write(lambda t: t.delete_managed_policy(LIMITS.arn))
+    found = world.store.read(lambda reader: effective.in_session(reader, principal_of(worker), token))
+    assert found.session_policies == (awspolicies.POLICIES[awspolicies.DENY_ALL].text,)
+
+
 def test_a_group_of_another_spelling_is_not_the_one_that_was_meant(world: World) -> None:
     world.put(group("Keepers"))
     with pytest.raises(StoreTampered):

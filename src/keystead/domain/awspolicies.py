@@ -146,3 +146,4 @@ _ALL: Final = (
 POLICIES: Final[Mapping[str, ManagedPolicy]] = MappingProxyType({policy.arn: policy for policy in _ALL})
 
 ADMINISTRATOR_ACCESS: Final = _ALL[0].arn
+DENY_ALL: Final = _ALL[-1].arn

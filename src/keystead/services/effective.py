@@ -101,12 +101,17 @@ def _held(reader: Reader, holder: Identity | Group, group: str | None) -> Iterat
 
 def _session_policies(reader: Reader, session: Session) -> tuple[str, ...] | None:
     """What limits the session, None where nothing does. A federated user that was given nothing may do nothing of the
-    user's. A managed policy that is gone allows nothing more: nobody had to detach it from sessions before."""
+    user's. Where a managed policy is gone that limited it (nobody had to detach it from sessions first), nobody knows
+    what it denied: then everything is."""
     if session.policy is None and not session.policy_arns and session.kind is not PrincipalKind.FEDERATED_USER:
         return None
-    managed = [managed_policy(reader, policy_arn) for policy_arn in session.policy_arns]
-    inline = () if session.policy is None else (session.policy,)
-    return (*inline, *(found.text for found in managed if found is not None))
+    texts = [] if session.policy is None else [session.policy]
+    for policy_arn in session.policy_arns:
+        found = managed_policy(reader, policy_arn)
+        if found is None:
+            return (awspolicies.POLICIES[awspolicies.DENY_ALL].text,)
+        texts.append(found.text)
+    return tuple(texts)
 
 
 def _tagged(own: tuple[tuple[str, str], ...], of_session: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

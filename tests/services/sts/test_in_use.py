@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keystead.domain import awspolicies
 from keystead.domain.identity import Identity
 from keystead.services import change
 from tests.services.sts.counter import ACCOUNT, Counter, allowing, trusting
@@ -155,7 +156,7 @@ def test_session_policies_narrow_and_never_widen(play: Any) -> None:
     play(story)
 
 
-def test_a_managed_session_policy_that_is_gone_allows_nothing_and_breaks_nothing(play: Any) -> None:
+def test_a_managed_session_policy_that_is_gone_denies_everything_and_breaks_nothing(play: Any) -> None:
     async def story(counter: Counter) -> None:
         key = (await counter.make_key())["KeyId"]
         policy = counter.managed("limits", KMS)
@@ -170,7 +171,7 @@ def test_a_managed_session_policy_that_is_gone_allows_nothing_and_breaks_nothing
 
         counter.epochs.publish(1, counter.store.transact(remove))
         assert not await encrypts(counter, answer, key)
-        assert counter.bearer(answer).session_policies == ()
+        assert counter.bearer(answer).session_policies == (awspolicies.POLICIES[awspolicies.DENY_ALL].text,)
 
     play(story)
 
