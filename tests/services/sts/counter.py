@@ -63,6 +63,9 @@ class Plain:
     def spoken(self, refusal: errors.Refusal) -> errors.Refusal:
         return errors.in_query_services(refusal)
 
+    def recorded(self, refusal: errors.Refusal) -> str:
+        return refusal.code
+
     def render(self, refusal: errors.Refusal) -> bytes:
         return msgspec.json.encode({"Code": refusal.code, "Message": refusal.message})
 
