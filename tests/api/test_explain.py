@@ -340,3 +340,18 @@ def test_every_question_is_audited_without_the_encryption_context(
     assert record["requestParameters"] == {"principal": "admin", "action": "kms:Encrypt", "keyId": key["KeyId"]}
     assert record["readOnly"] is True
     assert record["responseElements"] is None
+
+
+def test_a_changed_key_policy_names_principals_as_they_are_named(
+    explain: Explain, server: Server, kms: Any, iam: Any, key: dict[str, Any], person: Any
+) -> None:
+    alice = person()
+    arn = iam.get_user(UserName=alice.name)["User"]["Arn"]
+    root = allow("kms:*", Principal={"AWS": server.account})
+    policy = document(root, deny("kms:Encrypt", Sid="NotAlice", Principal={"AWS": arn}))
+    kms.put_key_policy(KeyId=key["KeyId"], Policy=policy)
+    answer = explain(Principal=alice.name, Action="kms:Encrypt", KeyId=key["KeyId"])
+    assert (answer["Allowed"], answer["Reason"]) == (False, "the key policy denies")
+    shown = [change["Policy"] for one in answer["Proposals"] for change in one["Changes"] if "Policy" in change]
+    assert shown
+    assert not any("AIDA" in text for text in shown)

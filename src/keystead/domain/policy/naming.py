@@ -6,7 +6,7 @@ is asked for: whoever gets the name later is not meant, and who was renamed stil
 Guarantees: names in Principal and NotPrincipal elements of statements are exchanged and nothing else; every other byte
 of the text stays, the same name elsewhere (in a condition, say) included. Meant for a text that parses as a policy.
 
-Source: "AWS JSON policy elements: Principal", section on IAM user and role principals (IAM user guide)."""
+Decision 0040. Source: "AWS JSON policy elements: Principal", section on IAM user and role principals (IAM user guide)."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from keystead.domain.policy.explain import explain as explained
 from keystead.domain.policy.facts import Facts as Conditions
 from keystead.domain.policy.smallest import proposals
 from keystead.model.generated.keystead import ExplainRequest, ExplainResponse
+from keystead.services import principals
 from keystead.services.admin import asked, showing, whom
 from keystead.services.admin.asked import Asked
 from keystead.services.call import Call
@@ -148,6 +149,8 @@ def _with_key(call: Call[ExplainRequest], who: Principal, about: Asked) -> tuple
     loaded = _loaded(call, reference)
     key = loaded.key
     call.permit(PERMISSION, key.arn)
+    # As GetKeyPolicy shows it: the ARNs of now mean whom the unique ids mean that it is kept with.
+    policy = call.facts.read(lambda reader: principals.show_policy(reader, key.policy))
     caller = Caller(who, "", about.region, about.via)
     use = Use(about.action.removeprefix("kms:"), about.context)
     standing = NO_STANDING
@@ -165,7 +168,7 @@ def _with_key(call: Call[ExplainRequest], who: Principal, about: Asked) -> tuple
             request_alias=reference.alias,
         ),
         account=key.account,
-        key_policy=read_document(Place.KEY, "default", key.policy, origin="the key policy", fixed=key.manager == "AWS"),
+        key_policy=read_document(Place.KEY, "default", policy, origin="the key policy", fixed=key.manager == "AWS"),
         standing=standing,
         grants=call.facts.read(lambda reader: _grants(reader, key, who)),
         use=use,
