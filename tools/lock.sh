@@ -20,7 +20,7 @@ pin "$@" --group clients --output-file requirements/clients.lock
 
 if command -v npm >/dev/null; then
     cd tests/clients/js
-    if [ "${1:-}" = --upgrade ]; then npm install --package-lock-only --save-exact --loglevel=error @aws-sdk/client-kms@latest; fi
+    if [ "${1:-}" = --upgrade ]; then npm install --package-lock-only --save-exact --loglevel=error @aws-sdk/client-iam@latest @aws-sdk/client-kms@latest @aws-sdk/client-sts@latest; fi
     npm install --package-lock-only --loglevel=error
 else
     echo "npm is not installed: tests/clients/js/package-lock.json stays as it is" >&2

@@ -42,6 +42,9 @@ BLOBS = frozenset(
 
 WAIT = 30.0
 
+#: AccessKeyId, SecretAccessKey and, of a session, SessionToken.
+Credentials = Mapping[str, Any]
+
 
 class Refused(Exception):
     """The server refused; ``code`` as the program shows it."""
@@ -62,16 +65,16 @@ class Program(ABC):
         self.folder = folder
         self.called: set[str] = set()
 
-    def call(self, operation: str, **members: Any) -> dict[str, Any]:
-        """The answer, blobs as bytes.
+    def call(self, operation: str, *, by: Credentials | None = None, **members: Any) -> dict[str, Any]:
+        """The answer, blobs as bytes. ``by`` are the credentials of somebody else, as IAM or STS answered them.
 
         :raises Refused: with AWS's code
         """
         self.called.add(operation)
-        return self._perform(operation, members)
+        return self._perform(operation, members, by)
 
     @abstractmethod
-    def _perform(self, operation: str, members: dict[str, Any]) -> dict[str, Any]: ...
+    def _perform(self, operation: str, members: dict[str, Any], by: Credentials | None) -> dict[str, Any]: ...
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +83,14 @@ class Program(ABC):
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         return None
+
+
+#: How the AWS CLI is given credentials.
+EXPORTED = {
+    "AWS_ACCESS_KEY_ID": "AccessKeyId",
+    "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+    "AWS_SESSION_TOKEN": "SessionToken",
+}
 
 
 class AwsCli(Program):
@@ -99,16 +110,18 @@ class AwsCli(Program):
         self.unknown = MODEL.operations.keys() - known
         return self
 
-    def _perform(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+    def _perform(self, operation: str, members: dict[str, Any], by: Credentials | None) -> dict[str, Any]:
         options = []
         for number, name in enumerate(BLOBS & members.keys()):
             file = self.folder / f"blob-{number}"
             file.write_bytes(members.pop(name))
             options += [f"--{dashed(name)}", f"fileb://{file}"]
-        models = {"AWS_DATA_PATH": str(self.models())} if operation in self.unknown else {}
+        environment = {"AWS_DATA_PATH": str(self.models())} if operation in self.unknown else {}
+        if by is not None:
+            environment |= {name: by[member] for name, member in EXPORTED.items() if member in by}
         service, _, own = operation.rpartition(":")
         command = (service or "kms", dashed(own))
-        ended = self.run(*command, "--cli-input-json", json.dumps(members), *options, environment=models)
+        ended = self.run(*command, "--cli-input-json", json.dumps(members), *options, environment=environment)
         if ended.returncode:
             refused = re.search(
                 r"An error occurred \((\w+)\) when calling the \w+ operation(?: \(.*?\))?: ?(.*)",
@@ -149,7 +162,7 @@ class JavaScript(Program):
     def __enter__(self) -> Self:
         if shutil.which("node") is None:
             pytest.skip("Node.js is not installed")
-        if not (JAVASCRIPT / "node_modules" / "@aws-sdk" / "client-kms").exists():
+        if not (JAVASCRIPT / "node_modules" / "@aws-sdk" / "client-sts").exists():
             pytest.skip("the JavaScript SDK is not installed")
         self.process = subprocess.Popen(
             ["node", str(JAVASCRIPT / "call.mjs")],
@@ -160,14 +173,17 @@ class JavaScript(Program):
         )
         return self
 
-    def _perform(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+    def _perform(self, operation: str, members: dict[str, Any], by: Credentials | None) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         marked = {
             name: {"$bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
             for name, value in members.items()
         }
-        self.process.stdin.write(json.dumps({"operation": operation, "members": marked}) + "\n")
+        asked: dict[str, Any] = {"operation": operation, "members": marked}
+        if by is not None:
+            asked["as"] = {name[:1].lower() + name[1:]: by[name] for name in EXPORTED.values() if name in by}
+        self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         assert line, f"Node.js ended with {self.process.wait(WAIT)} during {operation}"
