@@ -12,6 +12,7 @@ import pytest
 from keystead.domain import awspolicies
 from keystead.domain.caller import Principal, PrincipalKind
 from keystead.domain.identity import Identity, PolicySource
+from keystead.domain.policy.statements import Policy
 from keystead.services import effective
 from keystead.services.effective import Library
 from keystead.services.facts import Rows
@@ -242,11 +243,14 @@ def test_a_user_that_gets_another_name_while_its_call_is_decided_keeps_its_polic
 # --- compiled -------------------------------------------------------------------------------------------------------
 
 
-def test_a_library_compiles_each_text_once_and_keeps_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_compiles_each_text_once_and_keeps_no_more_than_it_may() -> None:
     compiled: list[str] = []
-    one = effective.compile_policy
-    monkeypatch.setattr(effective, "compile_policy", lambda text: compiled.append(text) or one(text))
-    library = Library(3)
+
+    def compile_policy(text: str) -> Policy:
+        compiled.append(text)
+        return effective.compile_policy(text)
+
+    library = Library(3, compile_policy)
     who = principal_of(user(inline=(("a", GET), ("b", str(bytes(GET, "ascii"), "ascii")))))
     first, second = library.compile(who), library.compile(replace(who))
     assert compiled == [GET]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from keystead.domain.key import KeyState
+from keystead.domain.policy import document
 from keystead.model.generated.kms import GenerateRandomResponse
 from keystead.services import change
 from keystead.services.kms.operations import KMS
@@ -251,5 +252,30 @@ def test_the_bytes_of_a_request_are_let_go_before_its_call_waits(play: Any, monk
         assert not call.done()
         stop.go_on.set()
         assert (await call)[0] == 200
+
+    play(story)
+
+
+def test_a_transaction_does_not_read_policies_again_that_the_worker_knows(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    compiled = document._policy
+
+    def counted(text: str, *kind: Any) -> Any:
+        read.append(text)
+        return compiled(text, *kind)
+
+    monkeypatch.setattr(document, "_policy", counted)
+
+    async def story(office: Office) -> None:
+        text = document.default_key_policy(ACCOUNT).replace("key-default-1", "of one key alone")
+        key, other = await office.make_key(Policy=text), await office.make_key(Policy=text)
+        for one in (key, other):
+            await office.call("UpdateKeyDescription", KeyId=one["KeyId"], Description="first")
+        read.clear()
+        for one in (key, other, key):
+            assert (await office.call("UpdateKeyDescription", KeyId=one["KeyId"], Description="next"))[0] == 200
+        assert read == []
 
     play(story)

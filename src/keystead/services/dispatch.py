@@ -202,7 +202,8 @@ class Dispatch:
         self, arrival: Arrival, row: Row, request: Any, prepared: Any, transaction: Transaction
     ) -> commit.Decided:
         """Decide once more over the rows of the transaction, and apply. Runs on the committing thread."""
-        call = self._call(arrival, row, request, Rows(transaction, self._snapshot.regions), prepared)
+        rows = Rows(transaction, self._snapshot.regions, self._snapshot.texts)
+        call = self._call(arrival, row, request, rows, prepared)
         change = _run(call)
         if not isinstance(change, Change):
             if row.mutates:

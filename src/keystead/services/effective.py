@@ -7,6 +7,7 @@ anything, and does not ask whether a session has expired."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -165,15 +166,28 @@ def compile_policies(who: Principal, compiled: Callable[[str], Policy] = compile
     )
 
 
+class Texts(NamedTuple):
+    """What makes a policy of a text: of a key's, and of what speaks for and about principals."""
+
+    of_keys: Callable[[str], Policy] = document.parse_key_policy
+    of_principals: Callable[[str], Policy] = compile_policy
+
+
+ANEW: Final = Texts()
+
+
 class Library:
-    """Texts of identity policies with what they compile to, at most ``limit`` of them: what ten thousand users have in
-    common is there once."""
+    """Texts of policies with what they compile to, at most ``limit`` of them: what ten thousand users have in common is
+    there once. For any thread: to compile a long policy takes a twentieth of a second, which the committing thread need
+    not spend on what another has read already."""
 
-    __slots__ = ("_known", "_limit")
+    __slots__ = ("_compiled", "_known", "_limit", "_one")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, compiled: Callable[[str], Policy] = compile_policy) -> None:
         self._limit = limit
+        self._compiled = compiled
         self._known: dict[str, tuple[str, Policy]] = {}
+        self._one = threading.Lock()  # changes what is known at a time
 
     def policy(self, text: str) -> Policy:
         return self._find(text)[1]
@@ -194,8 +208,9 @@ class Library:
     def _find(self, text: str) -> tuple[str, Policy]:
         found = self._known.get(text)
         if found is None:
-            found = text, compile_policy(text)
-            if len(self._known) >= self._limit:
-                del self._known[next(iter(self._known))]
-            self._known[text] = found
+            found = text, self._compiled(text)
+            with self._one:
+                if len(self._known) >= self._limit:
+                    del self._known[next(iter(self._known))]
+                self._known[text] = found
         return found

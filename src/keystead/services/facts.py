@@ -20,7 +20,7 @@ from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
 from keystead.domain.policy.statements import Policy
 from keystead.services import effective
-from keystead.services.effective import Policies
+from keystead.services.effective import ANEW, Policies, Texts
 from keystead.store.identities import CredentialUse
 from keystead.store.interface import Reader
 
@@ -101,13 +101,15 @@ class Facts(Protocol):
         """A call of the past (`audit.past.call`). Slow; may be asked in any thread."""
 
 
-def load_key(reader: Reader, key: Key) -> LoadedKey:
+def load_key(reader: Reader, key: Key, compiled: Callable[[str], Policy]) -> LoadedKey:
     names = tuple(found.name for found in reader.aliases(key.account, key.region, key.key_id, None, 1_000))
-    return compile_key(key, names, granted=reader.has_grants(key.account, key.region, key.key_id))
+    granted = reader.has_grants(key.account, key.region, key.key_id)
+    return LoadedKey(key, compiled(key.policy), names, granted=granted)
 
 
-def compile_key(key: Key, aliases: tuple[str, ...], *, granted: bool = False) -> LoadedKey:
-    return LoadedKey(key, document.parse_key_policy(key.policy), aliases, granted=granted)
+def compile_key(key: Key, aliases: tuple[str, ...]) -> LoadedKey:
+    """A key as nobody has it in memory."""
+    return LoadedKey(key, document.parse_key_policy(key.policy), aliases)
 
 
 def bears(facts: Facts, loaded: LoadedKey, use: grants.Use, identity: str, issuer: str | None) -> bool:
@@ -135,12 +137,14 @@ def _shapes(reader: Reader, key: Key, identity: str) -> list[str]:
 
 
 class Rows:
-    """Facts straight from the rows of one transaction (or one consistent read)."""
+    """Facts straight from the rows of one transaction (or one consistent read). Only what the text of a policy means may
+    be known before (``texts``)."""
 
-    __slots__ = ("_reader", "answers", "regions")
+    __slots__ = ("_reader", "_texts", "answers", "regions")
 
-    def __init__(self, reader: Reader, regions: frozenset[str]) -> None:
+    def __init__(self, reader: Reader, regions: frozenset[str], texts: Texts = ANEW) -> None:
         self._reader = reader
+        self._texts = texts
         self.regions = regions
         self.answers: Mapping[Asked, Answer] = {}
 
@@ -149,11 +153,11 @@ class Rows:
 
     def key(self, account: str, region: str, key_id: str) -> LoadedKey | None:
         found = self._reader.key(account, region, key_id)
-        return None if found is None else load_key(self._reader, found)
+        return None if found is None else load_key(self._reader, found, self._texts.of_keys)
 
     def key_by_ref(self, region: str, ref: bytes) -> LoadedKey | None:
         found = self._reader.key_by_ref(region, ref)
-        return None if found is None else load_key(self._reader, found)
+        return None if found is None else load_key(self._reader, found, self._texts.of_keys)
 
     def alias(self, account: str, region: str, name: str) -> Alias | None:
         return self._reader.alias(account, region, name)
@@ -161,7 +165,9 @@ class Rows:
     def policies(self, principal: Principal) -> Policies:
         # A principal that is gone has no policies any more; the call that it began ends here.
         current = effective.current(self._reader, principal)
-        return effective.NO_POLICIES if current is None else effective.compile_policies(current)
+        return (
+            effective.NO_POLICIES if current is None else effective.compile_policies(current, self._texts.of_principals)
+        )
 
     def last_use(self, key: Key) -> LastUse | None:
         return self._reader.last_use(key.account, key.region, key.key_id)

@@ -13,9 +13,10 @@ from typing import Generic, TypeVar
 from keystead.audit.past import Past
 from keystead.domain.caller import Credential, Principal, Token
 from keystead.domain.key import Alias, Key, LastUse
+from keystead.domain.policy import document
 from keystead.domain.regions import AWS_REGIONS
 from keystead.services import change, effective
-from keystead.services.effective import Library, Policies
+from keystead.services.effective import Library, Policies, Texts
 from keystead.services.epochs import Epochs
 from keystead.services.facts import Answer, Asked, LoadedKey, load_key
 from keystead.services.uses import CredentialUses, LastUses
@@ -28,6 +29,9 @@ T = TypeVar("T")
 
 # A snapshot this far behind is emptied instead of patched row by row.
 _CATCH_UP_ROWS = 1_000
+
+# Key policies whose meaning is kept by text; nearly all keys of an account have the same.
+_KEY_POLICIES = 1_000
 
 
 def _no_sessions(access_key_id: str, token: str) -> Token | None:
@@ -62,8 +66,8 @@ class Snapshot:
     ``open_secret`` opens the secret of an access key, ``open_session`` the session token of an access key id, or answers
     None where it is none of this server's or another's. ``keys`` and ``credentials`` bound how many of each are kept in
     memory (about 4 KiB a key with a default policy), ``answers`` how many of the policy engine's (some 600 bytes each):
-    enough for ten thousand users who take turns with one key. ``uses`` and ``credential_uses`` are the last uses of keys,
-    and of access keys and roles, that are not in the store yet.
+    enough for ten thousand users who take turns with one key. ``texts`` is for any thread. ``uses`` and
+    ``credential_uses`` are the last uses of keys, and of access keys and roles, that are not in the store yet.
     """
 
     __slots__ = (
@@ -84,6 +88,7 @@ class Snapshot:
         "epoch",
         "past",
         "regions",
+        "texts",
         "uses",
     )
 
@@ -117,6 +122,7 @@ class Snapshot:
         # By the identity of the object, which the entry keeps alive: two sessions may have the same ARN and other policies.
         self._policies: _Cache[int, tuple[Principal, Policies]] = _Cache(credentials)
         self._library = Library(credentials)
+        self.texts = Texts(Library(_KEY_POLICIES, document.parse_key_policy).policy, self._library.policy)
         self.uses = LastUses()
         self.credential_uses = CredentialUses()
         self.epoch = self.newest()
@@ -209,7 +215,7 @@ class Snapshot:
     def _keep(self, reader: Reader, key: Key | None) -> LoadedKey | None:
         if key is None:
             return None
-        loaded = load_key(reader, key)
+        loaded = load_key(reader, key, self.texts.of_keys)
         gone = self._keys.put((key.account, key.region, key.key_id), loaded)
         if gone is not None:
             self._refs.pop((gone.key.region, gone.key.ref), None)
