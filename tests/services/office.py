@@ -129,6 +129,16 @@ class Office:
 
         return self.store.transact(put)
 
+    def caller(self, unique_id: str) -> Principal:
+        """The stored identity of that unique id as a caller, as it is now."""
+
+        def load(reader: Reader) -> Principal:
+            identity = reader.identity_with_id(unique_id)
+            assert identity is not None
+            return effective.principal(reader, identity)
+
+        return self.store.read(load)
+
     def user(self, name: str, *policies: str, account: str = ACCOUNT, boundary: str | None = None) -> Principal:
         """A user with these identity policies, within a boundary if one is given."""
         return self.keep(
