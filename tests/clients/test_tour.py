@@ -1,4 +1,4 @@
-"""docs/tour.md and docs/people.md, typed into a shell as they stand: every answer is the one that is written there."""
+"""docs/tour.md, docs/people.md and docs/roles.md, typed into a shell as they stand: every answer is the one that is written there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.server import Server
 
 TOUR = ROOT / "docs" / "tour.md"
 PEOPLE = ROOT / "docs" / "people.md"
+ROLES = ROOT / "docs" / "roles.md"
 PATIENCE = 300.0
 
 
@@ -55,7 +56,7 @@ def script(tour: list[Step]) -> str:
 
 
 @pytest.mark.clients
-@pytest.mark.parametrize("page", [TOUR, PEOPLE], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [TOUR, PEOPLE, ROLES], ids=lambda page: page.stem)
 def test_every_command_answers_what_the_tour_says(server: Server, aws: AwsCli, tmp_path: Path, page: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
