@@ -1,4 +1,5 @@
-"""docs/tour.md, docs/people.md and docs/roles.md, typed into a shell as they stand: every answer is the one that is written there."""
+"""docs/tour.md, people.md, roles.md and identities.md, typed into a shell as they stand: every answer is the one that is
+written there."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from tests.server import Server
 TOUR = ROOT / "docs" / "tour.md"
 PEOPLE = ROOT / "docs" / "people.md"
 ROLES = ROOT / "docs" / "roles.md"
+IDENTITIES = ROOT / "docs" / "identities.md"
 PATIENCE = 300.0
 
 
@@ -40,9 +42,13 @@ class Step:
 
 
 def steps(text: str) -> list[Step]:
-    """The indented lines: after ``$`` a command, else an answer."""
+    """The indented lines: after ``$`` a command, else an answer. What stands between fences is for the eye alone."""
     found: list[Step] = []
+    fenced = False
     for number, line in enumerate(text.splitlines(), 1):
+        fenced ^= line.startswith("```")
+        if fenced:
+            continue
         if line.startswith("    $ "):
             found.append(Step(line[6:], number))
         elif line.startswith("    "):
@@ -56,7 +62,7 @@ def script(tour: list[Step]) -> str:
 
 
 @pytest.mark.clients
-@pytest.mark.parametrize("page", [TOUR, PEOPLE, ROLES], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [TOUR, PEOPLE, ROLES, IDENTITIES], ids=lambda page: page.stem)
 def test_every_command_answers_what_the_tour_says(server: Server, aws: AwsCli, tmp_path: Path, page: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
