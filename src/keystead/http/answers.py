@@ -8,16 +8,24 @@ version helps only attackers.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
+from xml.sax.saxutils import escape
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 CONTENT_TYPE: Final = b"Content-Type: application/x-amz-json-1.1\r\n"
+XML: Final = b"Content-Type: text/xml\r\n"
+FORM: Final = b"application/x-www-form-urlencoded"
 CLOSE: Final = b"Connection: close\r\n"
 KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"
 """Only HTTP/1.0 needs to be told (RFC 9112 section 9.3)."""
 
+_DOCUMENT: Final = (
+    '<ErrorResponse xmlns="http://webservices.amazon.com/AWSFault/2005-15-09"><Error><Type>{}</Type><Code>{}</Code>{}</Error>'
+    "</ErrorResponse>"
+)
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
@@ -39,7 +47,7 @@ def render(
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A request that never reaches the application. ``code`` and ``message`` are the JSON protocol's; ``status`` is
-    HTTP's.
+    HTTP's. ``body`` says it in JSON, ``document`` in XML, to a client that sent a form.
 
     The codes are those of AWS's "Common errors": MalformedHttpRequestException, RequestEntityTooLargeException,
     RequestTimeoutException, ServiceUnavailable and InternalFailure.
@@ -49,10 +57,25 @@ class Refused:
     code: str
     message: str | None
     body: bytes = field(init=False, repr=False)
+    document: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         text = {"__type": self.code} if self.message is None else {"__type": self.code, "message": self.message}
         object.__setattr__(self, "body", json.dumps(text, separators=(",", ":")).encode())
+        said = "" if self.message is None else f"<Message>{escape(self.message)}</Message>"
+        object.__setattr__(
+            self,
+            "document",
+            _DOCUMENT.format(
+                "Sender" if self.status < 500 else "Receiver", self.code.removesuffix("Exception"), said
+            ).encode(),
+        )
+
+    def written_for(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+        """Content-Type line and body in the protocol of a request with these headers, as far as they were read."""
+        if any(name == b"content-type" and value.strip().lower().startswith(FORM) for name, value in headers):
+            return XML, self.document
+        return CONTENT_TYPE, self.body
 
 
 def malformed(message: str, status: int = 400) -> Refused:

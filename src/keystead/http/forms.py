@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from keystead import errors
+from keystead.http.answers import FORM
 from keystead.http.canonical import split_target
 from keystead.http.message import Request
 from keystead.model import form
@@ -20,7 +21,6 @@ from keystead.model import form
 #: The namespace of a refusal that is no service's, since none was named.
 NO_SERVICE: Final = "http://webservices.amazon.com/AWSFault/2005-15-09"
 
-_FORM: Final = b"application/x-www-form-urlencoded"
 _OF_A_SIGNATURE: Final = b"X-Amz-"
 
 #: How long a presigned form can be used. STS takes no notice of X-Amz-Expires, and clients rely on it: tokens of
@@ -33,7 +33,7 @@ asked = form.asked
 def is_one(request: Request, named: Mapping[bytes, bytes]) -> bool:
     """Whether a request without X-Amz-Target is a form: by its Content-Type, or a GET by the Action in its query."""
     if request.method == "POST":
-        return named.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
+        return named.get(b"content-type", b"").partition(b";")[0].strip().lower() == FORM
     return request.method == "GET" and any(name == b"Action" for name, _ in split_target(request.target)[1])
 
 

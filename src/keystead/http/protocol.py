@@ -326,13 +326,13 @@ class Protocol(asyncio.Protocol):
         except Exception as error:  # the one place that stands between an application's defect and all other requests
             self._connections.report("a request was answered with 500, because the application failed", error)
             if not reply.sent:
-                reply.send(answers.INTERNAL.status, answers.CONTENT_TYPE, answers.INTERNAL.body)
+                reply.send(answers.INTERNAL.status, *answers.INTERNAL.written_for(request.headers))
 
     def _refuse(self, refused: Refused) -> None:
         self._refusing = True
         self._connections.refused(self.peer, refused)
         reply = Reply(None, LAST)
-        reply.send(refused.status, answers.CONTENT_TYPE, refused.body)
+        reply.send(refused.status, *refused.written_for(self._reader.refused_headers))
         self._replies.append(reply)
 
     def _collect(self, out: list[bytes]) -> bool:

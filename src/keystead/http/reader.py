@@ -69,6 +69,8 @@ class Reader:
         """Complete requests in order, each with LAST, OLD and BODILESS or-ed."""
         self.refused: Refused | None = None
         """Why nothing follows what is in `requests`."""
+        self.refused_headers: list[tuple[bytes, bytes]] = []
+        """What was read of the headers of the request that is refused."""
         self.ended = False
         """Nothing will be delivered any more; what is fed is ignored."""
         self.phase = IDLE
@@ -121,6 +123,7 @@ class Reader:
         """Nothing more is delivered, and this is why."""
         if not self.ended:
             self.refused = refused
+            self.refused_headers = self._headers
             self.ended = True
         self.phase = IDLE
         self.abandon()
