@@ -91,6 +91,30 @@ def test_each_resource_has_its_own_result(iam: Any) -> None:
     assert [each for page in pages for each in page["EvaluationResults"]] == results
 
 
+def test_a_page_is_bounded_whatever_is_asked(iam: Any) -> None:
+    actions = [f"kms:Action{number}" for number in range(1_500)]
+    resources = [f"arn:aws:kms:us-east-1:111122223333:key/{number}" for number in range(1_500)]
+    answer = iam.simulate_custom_policy(
+        PolicyInputList=[document(allow("kms:*"))], ActionNames=actions, ResourceArns=resources, MaxItems=1_000
+    )
+    assert (len(answer["EvaluationResults"]), answer["IsTruncated"]) == (1_000, True)
+    many = document(*(allow("kms:*", Sid=f"S{number}") for number in range(1_200)))
+    asked = {"PolicyInputList": [many], "ActionNames": actions[:50]}
+    first = iam.simulate_custom_policy(**asked)
+    assert len(first["EvaluationResults"]) == 1_000_000 // len(many) < 50
+    assert len(first["EvaluationResults"][0]["MatchedStatements"]) == 1_200
+    rest = iam.simulate_custom_policy(**asked, Marker=first["Marker"], MaxItems=1)["EvaluationResults"]
+    assert [each["EvalActionName"] for each in rest] == [actions[len(first["EvaluationResults"])]]
+
+
+def test_who_may_simulate_learns_nothing_of_another_user(iam: Any, made: Make) -> None:
+    arn = iam.get_user(UserName=made(Tags=[{"Key": "team", "Value": "blue"}]))["User"]["Arn"]
+    text = document(allow("kms:*", Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}}))
+    for who in (arn, f"{arn}-not-there"):
+        [result] = told(iam, text, CallerArn=who)
+        assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", ["aws:PrincipalTag/team"])
+
+
 def test_a_boundary_is_told_and_another_may_take_its_place(iam: Any, person: Persons, policy: Make) -> None:
     narrow, wide = document(allow("kms:Decrypt")), document(allow("kms:*"))
     [result] = told(iam, wide, PermissionsBoundaryPolicyInputList=[narrow])

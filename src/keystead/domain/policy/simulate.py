@@ -120,10 +120,9 @@ class Simulation:
         """What allowed, or what denied: where something denies, nothing else is told."""
         if verdict is Verdict.IMPLICIT_DENY:
             return
+        told = _Told(self.facts, self.given)
         for source, statement in self._speaking(question):
-            if statement.deny is (verdict is Verdict.EXPLICIT_DENY) and statement.applies(
-                question.resource, _Told(self.facts, self.given)
-            ):
+            if statement.deny is (verdict is Verdict.EXPLICIT_DENY) and statement.applies(question.resource, told):
                 yield Match(source, statement.position)
 
     def _speaking(self, question: Question) -> Iterator[tuple[Source, Statement]]:

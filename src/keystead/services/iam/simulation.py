@@ -30,57 +30,57 @@ from keystead.domain.policy.simulate import Outcome, Simulation, Source, Verdict
 from keystead.model.generated import iam as shapes
 from keystead.services.call import Call
 from keystead.services.iam import sources
-from keystead.services.iam.paging import page_of
 from keystead.services.table import operation
 from keystead.services.work import Work
+from keystead.store.interface import Reader
 
+Request = shapes.SimulateCustomPolicyRequest | shapes.SimulatePrincipalPolicyRequest
 Custom = Call[shapes.SimulateCustomPolicyRequest]
 OfPrincipal = Call[shapes.SimulatePrincipalPolicyRequest]
+Texts = Sequence[tuple[str, str]]  # policies by name
 
 _ACTION: Final = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+", re.ASCII)
 _EVERYTHING: Final = "*"
 _WITHHELD: Final = ("resource_handling_option",)
 
+#: Results of a page, where the request says nothing; and how many characters of policies one page weighs, each as often as
+#: there are results: it bounds the time that a page takes and the statements that it tells.
+_PAGE: Final = 100
+_CHARACTERS: Final = 1_000_000
+
 
 # --- operations -------------------------------------------------------------------------------------------------------
 
 
-@operation(
-    "iam:SimulateCustomPolicy", withheld=(*_WITHHELD, "ordered_organization_policy_input_list"), answer_logged=False
-)
+@operation("iam:SimulateCustomPolicy", withheld=(*_WITHHELD, "ordered_organization_policy_input_list"))
 def simulate_custom_policy(call: Custom) -> Work:
     call.permit("iam:SimulateCustomPolicy", shown=_EVERYTHING)
-    who = sources.nobody(call.caller.account)
-    return _simulated(call, who, (), None)
+    return _page(call, sources.Found(sources.nobody(call.caller.account), (), None))
 
 
 @operation("iam:SimulatePrincipalPolicy", withheld=(*_WITHHELD, "policy_exclusion_list"))
 def simulate_principal_policy(call: OfPrincipal) -> Work:
     arn = call.request.policy_source_arn
     call.permit("iam:SimulatePrincipalPolicy", arn)
-    source = sources.find(call, arn)
-    return _simulated(call, source.principal, source.policies, source.boundary)
+    return _page(call, sources.find(call, arn))
 
 
 @operation("iam:GetContextKeysForCustomPolicy")
-def get_context_keys_for_custom_policy(
-    call: Call[shapes.GetContextKeysForCustomPolicyRequest],
-) -> shapes.GetContextKeysForPolicyResponse:
+def get_context_keys_for_custom_policy(call: Call[shapes.GetContextKeysForCustomPolicyRequest]) -> Work:
     call.permit("iam:GetContextKeysForCustomPolicy", shown=_EVERYTHING)
-    return _context_keys(_parsed("PolicyInputList", call.request.policy_input_list))
+    return Work(partial(_context_keys, (), call.request.policy_input_list), long=True)
 
 
 @operation("iam:GetContextKeysForPrincipalPolicy")
-def get_context_keys_for_principal_policy(
-    call: Call[shapes.GetContextKeysForPrincipalPolicyRequest],
-) -> shapes.GetContextKeysForPolicyResponse:
+def get_context_keys_for_principal_policy(call: Call[shapes.GetContextKeysForPrincipalPolicyRequest]) -> Work:
     arn = call.request.policy_source_arn
     call.permit("iam:GetContextKeysForPrincipalPolicy", arn)
-    own = tuple(_compiled(name, text) for name, text in sources.find(call, arn).policies)
-    return _context_keys((*own, *_parsed("PolicyInputList", call.request.policy_input_list)))
+    own = sources.find(call, arn).policies
+    return Work(partial(_context_keys, own, call.request.policy_input_list), long=True)
 
 
-def _context_keys(policies: Sequence[Source]) -> shapes.GetContextKeysForPolicyResponse:
+def _context_keys(own: Texts, given: Sequence[str] | None) -> shapes.GetContextKeysForPolicyResponse:
+    policies = (*(_compiled(name, text) for name, text in own), *_parsed("PolicyInputList", given))
     found = (name for each in policies for asked in simulate.asked_of(each.text) for name in asked)
     return shapes.GetContextKeysForPolicyResponse(context_key_names=list(dict.fromkeys(found)))
 
@@ -88,40 +88,54 @@ def _context_keys(policies: Sequence[Source]) -> shapes.GetContextKeysForPolicyR
 # --- what is asked ----------------------------------------------------------------------------------------------------
 
 
-def _simulated(
-    call: Custom | OfPrincipal, who: Principal, own: Sequence[tuple[str, str]], boundary: str | None
-) -> Work:
-    """The page of results that is asked for. Deciding is work for a thread: a page may be a thousand decisions."""
+def _page(call: Custom | OfPrincipal, found: sources.Found) -> Work:
+    """The page of results that is asked for. Reading policies and deciding over them is work for a thread."""
     request = call.request
-    for action in request.action_names:
-        if _ACTION.fullmatch(action) is None:
-            raise errors.bad_action(action)
-    resource_policy = _resource_policy(request.resource_policy)
+    caller = Caller(_caller(found.principal, request), "", call.caller.region)
+    actions, resources = request.action_names, request.resource_arns or [_EVERYTHING]
+    count = len(actions) * len(resources)
+
+    def find(_reader: Reader, after: str | None, limit: int) -> range:
+        start = 0 if after is None else int(after) + 1
+        return range(start, min(start + limit, count))
+
+    question = hashlib.sha256(
+        msgspec.json.encode(msgspec.structs.replace(request, marker=None, max_items=None))
+    ).hexdigest()
+    limit = min(request.max_items or _PAGE, max(1, _CHARACTERS // max(1, _size(request, found))))
+    page, marker = call.page(limit, request.marker, question, find, str)
+    pairs = [(actions[at // len(resources)], resources[at % len(resources)]) for at in page.items]
+    return Work(partial(_answer, request, found, caller, call.now, pairs, marker), long=True)
+
+
+def _size(request: Request, found: sources.Found) -> int:
+    """Characters of all policies that are weighed for each result."""
+    given = (*(request.policy_input_list or ()), *(request.permissions_boundary_policy_input_list or ()))
+    own = (*(text for _, text in found.policies), found.boundary or "", request.resource_policy or "")
+    return sum(map(len, (*given, *own)))
+
+
+def _caller(who: Principal, request: Request) -> Principal:
     if request.caller_arn is not None:
-        who = sources.as_user(call, who, request.caller_arn)
-    elif resource_policy is not None and not who.arn:
+        return sources.as_user(who, request.caller_arn)
+    if request.resource_policy is not None and not who.arn:
         raise errors.caller_missing()
-    caller = Caller(who, "", call.caller.region)
-    simulation = Simulation(
+    return who
+
+
+def _simulation(request: Request, found: sources.Found, caller: Caller, now: float) -> Simulation:
+    return Simulation(
         caller=caller,
-        facts=Facts(caller=caller, now=call.now),
+        facts=Facts(caller=caller, now=now),
         given=_given(request.context_entries or ()),
         identity=(
-            *(_compiled(name, text) for name, text in own),
+            *(_compiled(name, text) for name, text in found.policies),
             *_parsed("PolicyInputList", request.policy_input_list),
         ),
-        boundary=_boundary(request.permissions_boundary_policy_input_list, boundary),
-        resource_policy=resource_policy,
-        owner=_owner(request.resource_owner) or who.account,
+        boundary=_boundary(request.permissions_boundary_policy_input_list, found.boundary),
+        resource_policy=_resource_policy(request.resource_policy),
+        owner=_owner(request.resource_owner) or caller.account,
     )
-    named = bool(request.resource_arns)
-    asked = [
-        (action, resource) for action in request.action_names for resource in (request.resource_arns or [_EVERYTHING])
-    ]
-    question = hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(request, marker=None))).hexdigest()
-    found = page_of(call, question, range(len(asked)), str)
-    pairs = [asked[at] for at in found.items]
-    return Work(partial(_answer, simulation, pairs, named, found.is_truncated, found.marker), long=True)
 
 
 def _parsed(what: str, texts: Sequence[str] | None) -> tuple[Source, ...]:
@@ -200,13 +214,24 @@ class _Told:
 
 
 def _answer(
-    simulation: Simulation, pairs: Sequence[tuple[str, str]], named: bool, truncated: bool, marker: str | None
+    request: Request,
+    found: sources.Found,
+    caller: Caller,
+    now: float,
+    pairs: Sequence[tuple[str, str]],
+    marker: str | None,
 ) -> shapes.SimulatePolicyResponse:
+    """Runs on a thread, over nothing but values of its own."""
+    for action in request.action_names:
+        if _ACTION.fullmatch(action) is None:
+            raise errors.bad_action(action)
+    simulation = _simulation(request, found, caller, now)
+    named = bool(request.resource_arns)
     extents: dict[str, tuple[places.Extent, ...]] = {}
     results = [
         _result(action, resource, simulation.outcome(action, resource), named, extents) for action, resource in pairs
     ]
-    return shapes.SimulatePolicyResponse(evaluation_results=results, is_truncated=truncated, marker=marker)
+    return shapes.SimulatePolicyResponse(evaluation_results=results, is_truncated=marker is not None, marker=marker)
 
 
 def _result(

@@ -86,20 +86,22 @@ def nobody(account: str) -> Principal:
     return Principal(PrincipalKind.USER, account, "", "")
 
 
-def as_user(call: Call[Any], who: Principal, arn: str) -> Principal:
-    """The same policies in the hands of another user, by whose name resource policies and conditions know it."""
+def as_user(who: Principal, arn: str) -> Principal:
+    """The same policies in the hands of another user, by whose name resource policies and conditions know it. Nothing is
+    looked up: whether there is such a user, and what it is tagged with, is not told to whoever may simulate."""
+    if arn == who.arn:
+        return who
     parsed = arns.parse(arn)
     if parsed is None or IDENTITY.fullmatch(arn) is None or not parsed.resource.startswith("user/"):
         raise errors.caller_not_a_user(arn)
-    user = call.facts.read(lambda reader: reader.identity(arn))
     return replace(
         who,
         kind=PrincipalKind.USER,
         account=parsed.account,
         arn=arn,
-        unique_id="" if user is None else user.unique_id,
+        unique_id="",
         name=arn.rpartition("/")[2],
         role_arn=None,
-        tags=() if user is None else user.tags,
+        tags=(),
         session=None,
     )
