@@ -57,11 +57,14 @@ BEYOND = {
     ("CreateAlias", "NotAuthorizedException"): "AWS refuses its own aliases with a code that the model does not have",
     ("UpdateAlias", "NotAuthorizedException"): "AWS refuses its own aliases with a code that the model does not have",
     ("DeleteAlias", "NotAuthorizedException"): "AWS refuses its own aliases with a code that the model does not have",
-    ("ListKeyPolicies", "InvalidMarkerException"): "it takes a Marker, and the model declares nothing for a wrong one",
+    (
+        "ListKeyPolicies",
+        "InvalidMarkerException",
+    ): "it takes a Marker, and the model declares nothing for a wrong one (0024)",
     (
         "DescribeKey",
         "InvalidGrantTokenException",
-    ): "it takes GrantTokens, and the model declares nothing for wrong ones",
+    ): "it takes GrantTokens, and the model declares nothing for wrong ones (0024)",
     ("CreateRole", "NoSuchEntity"): "it takes a boundary, and the model declares nothing for one that is not there",
     **{
         (
