@@ -22,7 +22,7 @@ ROOMS = ("crypto", "domain", "services")
 
 #: Functions that are not followed, and why.
 CUT = {
-    f"{PACKAGE}.services.facts.compile_key": "a key policy was checked when it was put; one that is not whole is a fault of ours",
+    f"{PACKAGE}.services.effective.compile_key_policy": "key policies were checked when they were put; a broken one is a fault of ours",
     f"{PACKAGE}.services.effective.compile_policy": "identity policies were checked when they were put",
     f"{PACKAGE}.domain.states.check": "read from the state table: `states_of`",
 }

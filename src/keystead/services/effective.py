@@ -156,6 +156,11 @@ def compile_policy(text: str) -> Policy:
     return document.parse_identity_policy(text)
 
 
+def compile_key_policy(text: str) -> Policy:
+    """The same of a key's policy."""
+    return document.parse_key_policy(text)
+
+
 def compile_policies(who: Principal, compiled: Callable[[str], Policy] = compile_policy) -> Policies:
     """All policies of a principal; ``compiled`` makes one of a text."""
     session = who.session_policies
@@ -169,7 +174,7 @@ def compile_policies(who: Principal, compiled: Callable[[str], Policy] = compile
 class Texts(NamedTuple):
     """What makes a policy of a text: of a key's, and of what speaks for and about principals."""
 
-    of_keys: Callable[[str], Policy] = document.parse_key_policy
+    of_keys: Callable[[str], Policy] = compile_key_policy
     of_principals: Callable[[str], Policy] = compile_policy
 
 

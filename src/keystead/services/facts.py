@@ -16,7 +16,6 @@ from keystead.domain import grants, holdings, limits
 from keystead.domain.caller import Principal
 from keystead.domain.holdings import Remembered
 from keystead.domain.key import Alias, Key, LastUse
-from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates, Decision
 from keystead.domain.policy.statements import Policy
 from keystead.services import effective
@@ -109,7 +108,7 @@ def load_key(reader: Reader, key: Key, compiled: Callable[[str], Policy]) -> Loa
 
 def compile_key(key: Key, aliases: tuple[str, ...]) -> LoadedKey:
     """A key as nobody has it in memory."""
-    return LoadedKey(key, document.parse_key_policy(key.policy), aliases)
+    return LoadedKey(key, effective.compile_key_policy(key.policy), aliases)
 
 
 def bears(facts: Facts, loaded: LoadedKey, use: grants.Use, identity: str, issuer: str | None) -> bool:

@@ -13,7 +13,6 @@ from typing import Generic, TypeVar
 from keystead.audit.past import Past
 from keystead.domain.caller import Credential, Principal, Token
 from keystead.domain.key import Alias, Key, LastUse
-from keystead.domain.policy import document
 from keystead.domain.regions import AWS_REGIONS
 from keystead.services import change, effective
 from keystead.services.effective import Library, Policies, Texts
@@ -122,7 +121,7 @@ class Snapshot:
         # By the identity of the object, which the entry keeps alive: two sessions may have the same ARN and other policies.
         self._policies: _Cache[int, tuple[Principal, Policies]] = _Cache(credentials)
         self._library = Library(credentials)
-        self.texts = Texts(Library(_KEY_POLICIES, document.parse_key_policy).policy, self._library.policy)
+        self.texts = Texts(Library(_KEY_POLICIES, effective.compile_key_policy).policy, self._library.policy)
         self.uses = LastUses()
         self.credential_uses = CredentialUses()
         self.epoch = self.newest()
