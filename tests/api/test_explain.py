@@ -184,6 +184,61 @@ def test_the_state_of_the_key_is_told_besides(explain: Explain, kms: Any, key: d
     assert any("the state of the key refuses the call" in note for note in answer["Notes"])
 
 
+def test_a_role_that_is_not_to_be_assumed_says_why(
+    explain: Explain, iam: Any, server: Server, person: Any, name: str
+) -> None:
+    alice: Person = person(allow("sts:AssumeRole"))
+    account = {"AWS": f"arn:aws:iam::{server.account}:root"}
+    trust = {"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}
+    only = {**trust, "Condition": {"StringEquals": {"sts:ExternalId": "secret"}}}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(only))["Role"]["Arn"]
+    try:
+        code, request_id = _denied(alice.client("sts").assume_role, RoleArn=role, RoleSessionName="night")
+        assert code == "AccessDenied"
+        answer = explain(RequestId=request_id)
+        assert (answer["Allowed"], answer["Reason"]) == (False, "the trust policy does not allow")
+        assert [policy["Type"] for policy in answer["Policies"]] == ["TrustPolicy", "IdentityPolicy"]
+        (condition,) = answer["Policies"][0]["Statements"][0]["Conditions"]
+        assert (condition["Key"], condition["Wanted"], condition["Holds"]) == ("sts:ExternalId", ["secret"], "no")
+        asked = {"Principal": alice.name, "Action": "sts:AssumeRole", "Resource": role}
+        assert explain(**asked, Conditions={"sts:ExternalId": "secret"})["Allowed"] is True
+        proposal = explain(**asked)["Proposals"][-1]["Changes"][-1]
+        assert "Resource" not in json.loads(proposal["Statement"])
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=proposal["Policy"])
+        assert alice.client("sts").assume_role(RoleArn=role, RoleSessionName="night")["Credentials"]
+    finally:
+        iam.delete_role(RoleName=name)
+
+
+def test_the_call_of_a_session_is_explained_with_its_role(
+    explain: Explain, iam: Any, server: Server, key: dict[str, Any], name: str
+) -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": server.account}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    try:
+        iam.put_role_policy(RoleName=name, PolicyName="use", PolicyDocument=document(allow("kms:Decrypt")))
+        made = server.client(service="sts").assume_role(RoleArn=role, RoleSessionName="night")["Credentials"]
+        session = server.client(
+            aws_access_key_id=made["AccessKeyId"],
+            aws_secret_access_key=made["SecretAccessKey"],
+            aws_session_token=made["SessionToken"],
+        )
+        _, request_id = _denied(session.encrypt, KeyId=key["Arn"], Plaintext=b"x")
+        answer = explain(RequestId=request_id)
+        assert answer["Question"]["Principal"].endswith(f":assumed-role/{name}/night")
+        assert [policy["Origin"] for policy in answer["Policies"]] == [
+            "the key policy",
+            f"the inline policy use of the role {name}",
+        ]
+        assert any("the policies and tags of the session" in missing for missing in answer["Record"]["Missing"])
+        assert f"add a statement to the inline policy use of the role {name}" in _says(answer)
+        hypothetical = explain(Principal=f"role/{name}", Action="kms:Decrypt", KeyId=key["Arn"])
+        assert hypothetical["Allowed"] is True
+    finally:
+        iam.delete_role_policy(RoleName=name, PolicyName="use")
+        iam.delete_role(RoleName=name)
+
+
 TLS = {"Bool": {"aws:SecureTransport": "true"}}
 CALLS: list[dict[str, Any]] = [
     allow("kms:Encrypt"),

@@ -18,6 +18,7 @@ from keystead.cli.say import NO, OK, data, fail
 
 _TYPES: Final = {
     "KeyPolicy": "key policy",
+    "TrustPolicy": "trust policy",
     "IdentityPolicy": "identity policy",
     "PermissionsBoundary": "permissions boundary",
     "SessionPolicy": "session policy",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 from tests.domain.policy.cast import HOME, KEY, caller, text
 from tests.domain.policy.test_properties import WORLDS, World
 
-from keystead.domain.grantees import Standing
+from keystead.domain.grantees import NO_STANDING, Standing
 from keystead.domain.policy.cases import Case, Document, Place, read_document
 from keystead.domain.policy.facts import Facts
 
@@ -38,4 +39,19 @@ def case_of(world: World) -> Case:
     )
 
 
-CASES: st.SearchStrategy[Case] = WORLDS.map(case_of)
+def of_role(case: Case) -> Case:
+    """The same question about a role that is to be assumed: the policy of the resource is a trust policy."""
+    if case.key_policy is None:
+        return case
+    trusted = [
+        {name: value for name, value in (each or {}).items() if name not in ("Resource", "NotResource")}
+        for each in case.key_policy.elements
+    ]
+    return replace(
+        case,
+        key_policy=document(Place.TRUST, "trust", trusted),
+        standing=NO_STANDING,
+    )
+
+
+CASES: st.SearchStrategy[Case] = WORLDS.map(case_of) | WORLDS.map(case_of).map(of_role)

@@ -55,7 +55,7 @@ def test_the_explained_statement_is_the_one_that_decided(case: Case) -> None:
     for at, (other, before) in enumerate(trace.documents[: trace.settled.document + 1]):
         for each in before:
             earlier = at < trace.settled.document or each.position < found.position
-            if earlier and other.place is document.place is not Place.KEY:
+            if earlier and other.place is document.place and not document.of_resource:
                 assert not (each.applies and each.deny is found.deny)
 
 
@@ -80,7 +80,7 @@ def test_the_statements_alone_account_for_the_decision(case: Case) -> None:
     if kind is Why.NO_SESSION_ALLOW:
         assert not _applying(trace, Place.SESSION, deny=False)
     if kind is Why.NO_RESOURCE_ALLOW and case.caller.principal.kind is not PrincipalKind.SERVICE:
-        assert not _applying(trace, Place.KEY, deny=False)
+        assert not any(_applying(trace, place, deny=False) for place in (Place.KEY, Place.TRUST))
     if any(_applying(trace, place, deny=True) for place in Place):
         assert not allowed
     elif not allowed:

@@ -33,6 +33,7 @@ from keystead.domain.policy import smallest
 from keystead.domain.policy.cases import Case, Document, Place, new_document
 from keystead.domain.policy.changes import Attach, Change, Give, Kind, Put, Tell, document_at, made
 from keystead.domain.policy.decide import Why
+from keystead.domain.policy.explain import explain
 from keystead.domain.policy.smallest import Proposal, proposals
 
 SOME = settings(LAW, max_examples=60)
@@ -295,6 +296,23 @@ def test_a_key_policy_that_trusts_nobody_names_the_caller_or_its_role() -> None:
     service = caller(SERVICE)
     asked = replace(case(key_policy=nobody).told(service), caller=service)
     assert _put(_first(asked)) == {**EXACT, "Principal": {"Service": SERVICE.arn}}
+
+
+def test_a_trust_policy_names_the_caller_and_no_resource() -> None:
+    trust = new_document(
+        Place.TRUST, "trust", statement(Principal={"AWS": AWAY}, Action="sts:AssumeRole", Resource=None)
+    )
+    asked = case(action="sts:AssumeRole", resource=ROLE_ARN, key_policy=trust, facts={"action": "sts:AssumeRole"})
+    assert asked.settle().because.kind is Why.NO_RESOURCE_ALLOW
+    element = {"Effect": "Allow", "Principal": {"AWS": USER_ARN}, "Action": "sts:AssumeRole"}
+    said = [each.says for proposal in proposals(asked) for each in proposal.changes]
+    assert said[0].startswith("in statement 1 of the trust policy, add ")
+    assert element in [
+        document_at(each.case, Place.TRUST, 0).elements[-1]
+        for each in proposals(asked)
+        if each.changes[0].kind is Kind.ADD
+    ]
+    assert explain(_first(asked).case).decision.because.policy == "trust policy"
 
 
 def test_the_root_user_is_given_no_inline_policy() -> None:

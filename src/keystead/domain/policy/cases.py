@@ -31,6 +31,7 @@ class Place(StrEnum):
     """What kind of policy a document is."""
 
     KEY = "key policy"
+    TRUST = "trust policy"
     IDENTITY = "identity policy"
     BOUNDARY = "permissions boundary"
     SESSION = "session policy"
@@ -55,6 +56,11 @@ class Document:
     shared: bool = False
     fixed: bool = False
     hidden: bool = False
+
+    @property
+    def of_resource(self) -> bool:
+        """Is it the policy of a resource (a key, or a role that may be assumed), which names principals."""
+        return self.place in (Place.KEY, Place.TRUST)
 
     @property
     def text(self) -> str | None:
@@ -107,14 +113,18 @@ def new_document(place: Place, name: str, *elements: Element, origin: str = "") 
 
 
 def _compiled(place: Place, text: str) -> Policy:
-    return document.parse_key_policy(text) if place is Place.KEY else document.parse_identity_policy(text)
+    return _PARSERS.get(place, document.parse_identity_policy)(text)
+
+
+_PARSERS: Final = {Place.KEY: document.parse_key_policy, Place.TRUST: document.parse_trust_policy}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One call, and every document and grant that speaks about it (see `decide.Question` for what each means).
 
-    ``account`` is the resource's. ``standing`` is what the grants say, ``grants`` are those of them that are shown,
+    ``account`` is the resource's. ``key_policy`` is the policy of the resource: of a key, or the trust policy of a role.
+    ``standing`` is what the grants say, ``grants`` are those of them that are shown,
     and ``use`` is what the call wants of a grant.
     """
 
@@ -166,6 +176,8 @@ class Case:
 
     def settle(self) -> decide.Decision:
         """The decision, as a call is given it."""
+        if self.key_policy is not None and self.key_policy.place is Place.TRUST:
+            return decide.decide_trust(self.question())
         decision = decide.decide(self.question())
         if not decision.allowed and self.standing != NO_STANDING:
             decision = decide.decide(self.question(granted=True))

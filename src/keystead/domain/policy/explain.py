@@ -22,7 +22,7 @@ from keystead.domain.grants import Grant
 from keystead.domain.policy import variables
 from keystead.domain.policy.cases import Case, Document, Element, Place, listed
 from keystead.domain.policy.conditions import Test
-from keystead.domain.policy.decide import BOUNDARY, KEY_POLICY, SESSION, Decision, Why
+from keystead.domain.policy.decide import BOUNDARY, KEY_POLICY, SESSION, TRUST_POLICY, Decision, Why
 from keystead.domain.policy.facts import KEYS, PREFIXES, Context, reading
 from keystead.domain.policy.principals import Named
 from keystead.domain.policy.statements import Statement
@@ -243,8 +243,6 @@ _PLACES: Final = {
     Why.DENY_IDENTITY: Place.IDENTITY,
     Why.DENY_BOUNDARY: Place.BOUNDARY,
     Why.DENY_SESSION: Place.SESSION,
-    Why.DENY_RESOURCE: Place.KEY,
-    Why.KEY_POLICY_DIRECT: Place.KEY,
     Why.KEY_POLICY_AND_IDENTITY: Place.IDENTITY,
     Why.IDENTITY: Place.IDENTITY,
     Why.GRANT: Place.IDENTITY,
@@ -258,7 +256,8 @@ def _settled(decision: Decision, documents: tuple[DocumentTrace, ...]) -> Settle
     if position is None:
         return None
     for at, (document, statements) in enumerate(documents):
-        if document.place is _PLACES[kind] and name == _name(document):
+        right = document.place is _PLACES[kind] if kind in _PLACES else document.of_resource
+        if right and name == _name(document):
             for each in statements:
                 if each.position == position and each.applies and each.deny is not decision.allowed:
                     return Settled(at, position)
@@ -270,7 +269,7 @@ def _name(document: Document) -> str:
     return document.name if document.place is Place.IDENTITY else _NAMES[document.place]
 
 
-_NAMES: Final = {Place.KEY: KEY_POLICY, Place.BOUNDARY: BOUNDARY, Place.SESSION: SESSION}
+_NAMES: Final = {Place.KEY: KEY_POLICY, Place.TRUST: TRUST_POLICY, Place.BOUNDARY: BOUNDARY, Place.SESSION: SESSION}
 
 
 # --- grants -----------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def remedies(trace: Trace) -> Iterator[Change]:
         if kind is Why.NO_IDENTITY_ALLOW:
             yield from _allowed(trace, Place.IDENTITY)
         if kind is Why.NO_RESOURCE_ALLOW or not case.crosses:
-            yield from _allowed(trace, Place.KEY)
+            yield from _allowed(trace, Place.KEY if case.key_policy is None else case.key_policy.place)
             yield from _granted(trace)
 
 
@@ -65,7 +65,7 @@ def _allowed(trace: Trace, place: Place) -> Iterator[Change]:
             for each in statements:
                 if not each.deny and each.effective:
                     yield from _extended(case, document, each)
-    if place is Place.KEY:
+    if place in (Place.KEY, Place.TRUST):
         yield from _named_in_key_policy(trace)
     else:
         yield from _stated(trace, place)
@@ -77,7 +77,7 @@ def _extended(case: Case, document: Document, statement: StatementTrace) -> Iter
         case ("Action",) if _of_service(case, statement.element):
             yield from _listing(case, document, statement, "Action", case.action, "Resource", "Principal")
         case ("Resource",):
-            yield from _listing(case, document, statement, "Resource", case.resource, "Action")
+            yield from _listing(case, document, statement, "Resource", case.resource, "Action", "Principal")
         case ("Principal",):
             yield from _naming(case, document, statement)
         case ("Condition",):
@@ -163,7 +163,6 @@ def _stated(trace: Trace, place: Place) -> Iterator[Change]:
 
 _MISSED: Final = {
     Why.NO_IDENTITY_ALLOW: Place.IDENTITY,
-    Why.NO_RESOURCE_ALLOW: Place.KEY,
     Why.NO_BOUNDARY_ALLOW: Place.BOUNDARY,
     Why.NO_SESSION_ALLOW: Place.SESSION,
 }
@@ -171,9 +170,9 @@ _MISSED: Final = {
 
 def _unconditional(trace: Trace) -> tuple[str, ...]:
     """What a new statement would give where there is one that allows the same, but for its conditions."""
-    place = _MISSED[trace.decision.because.kind]
+    place = _MISSED.get(trace.decision.because.kind)
     for document, statements in trace.documents:
-        for each in statements if document.place is place else ():
+        for each in statements if document.place is place or (place is None and document.of_resource) else ():
             if not each.deny and each.effective and each.failing == ("Condition",):
                 return (f"the same without the conditions of {_statement_words(each)} of {words(document)}",)
     return ()
@@ -191,14 +190,18 @@ def _named_in_key_policy(trace: Trace) -> Iterator[Change]:
         root = name == arn.root_arn(case.caller.account)
         besides = _unconditional(trace)
         besides += (f"whoever an identity policy of account {case.caller.account} allows it",) if root else ()
-        says = f"add a statement to the key policy that names {name}"
-        yield Change(Kind.ADD, says, ADDED + BESIDES * len(besides), (Put(Place.KEY, number, end, element),), besides)
+        says = f"add a statement to {words(document)} that names {name}"
+        yield Change(
+            Kind.ADD, says, ADDED + BESIDES * len(besides), (Put(document.place, number, end, element),), besides
+        )
 
 
 def statement_for(case: Case, principal: Element | None = None) -> dict[str, Any]:
     """The statement that allows this and nothing else."""
     named = {} if principal is None else {"Principal": principal}
-    return {"Effect": "Allow", **named, "Action": case.action, "Resource": case.resource}
+    trusts = principal is not None and case.key_policy is not None and case.key_policy.place is Place.TRUST
+    resource = {} if trusts else {"Resource": case.resource}  # a trust policy is of one role, and names none
+    return {"Effect": "Allow", **named, "Action": case.action, **resource}
 
 
 def names_of(case: Case) -> list[tuple[str, str]]:
@@ -290,15 +293,15 @@ def _spared(
             elif part == "Resource" and element[part] == "*" and name != "*" and document.place is not Place.KEY:
                 spared = {other: held for other, held in element.items() if other != part}
                 yield f"let {part} spare {name}", {**spared, f"Not{part}": [name]}, others
-        else:
+        elif f"Not{part}" in element:
             yield f"add {name} to Not{part}", {**element, f"Not{part}": [*listed(element[f"Not{part}"]), name]}, others
-    if document.place is Place.KEY and isinstance(element.get("Principal"), dict):
+    if document.of_resource and isinstance(element.get("Principal"), dict):
         for kind, name in names_of(case):
             kept = _without(listed(element["Principal"].get(kind, [])), name)
             if kept is not None:
                 named = {**element["Principal"], kind: kept}
                 yield f"take {name} out of Principal", {**element, "Principal": named}, ("Action", "Resource")
-    if document.place is Place.KEY or document.shared:
+    if document.of_resource or document.shared:
         kind, name = names_of(case)[0]
         if kind == "AWS":
             yield f"spare {name}", _sparing(element, name), ("Action", "Resource")
@@ -344,11 +347,13 @@ def _only_action(case: Case, _: Document, element: Element) -> bool:
 
 def _only_resource(case: Case, document: Document, element: Element) -> bool:
     held = listed(element.get("Resource", []))
+    if document.place is Place.TRUST:
+        return True
     return held == [case.resource] or (document.place is Place.KEY and held == ["*"])  # a key policy is of one key
 
 
 def _only_principal(case: Case, document: Document, element: Element) -> bool:
-    if document.place is not Place.KEY:
+    if not document.of_resource:
         return True
     held = element.get("Principal")
     return isinstance(held, dict) and [(kind, name) for kind in held for name in listed(held[kind])] == [

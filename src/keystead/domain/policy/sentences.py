@@ -78,7 +78,7 @@ class Said(NamedTuple):
 
 
 _SENTENCE: Final = re.compile(
-    r"User: .+ is not authorized to perform: ([\w-]+:\w+)(?: on resource: (.+?)| on this resource)? (?:because|with an) ",
+    r"User: .+ is not authorized to perform: ([\w-]+:\w+)(?: on resource: (.+?)| on this resource)?(?: because | with an |$)",
     re.ASCII,
 )
 

@@ -7,7 +7,7 @@ Guarantees: after the changes of a `Proposal` the engine allows; without any one
 the smallest first, as `changes.Change.cost` measures them. The search is bounded: it may find none where there is one,
 and a smaller one may escape it where very many statements deny.
 
-A permissions boundary and session policies are widened, never walked round by naming the caller in the key policy.
+A permissions boundary and session policies are widened, never walked round by naming the caller in the policy of the resource.
 
 Does not look for changes that `remedies` does not know, such as other actions that would serve the caller as well.
 """
@@ -132,12 +132,15 @@ def _moves(trace: Trace, after: Case) -> bool:
     return trace.settled is not None and explain(after).settled != trace.settled  # documents may share a name
 
 
+_RESOURCES: Final = (Place.KEY, Place.TRUST)
+
+
 def _walks_round(trace: Trace, change: Change, after: Case) -> bool:
     """Does the key's side allow by this change what a boundary or a session policy was to keep from the caller. A Deny
     that is lifted makes way for what was allowed before."""
     if trace.settled is not None:
         return False
-    if not any(isinstance(each, Give) or (isinstance(each, Put) and each.place is Place.KEY) for each in change.steps):
+    if not any(isinstance(each, Give) or (isinstance(each, Put) and each.place in _RESOURCES) for each in change.steps):
         return False
     if after.caller.principal.kind is PrincipalKind.ROOT or not after.settle().allowed:
         return False  # nothing limits an account's root user

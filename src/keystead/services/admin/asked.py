@@ -34,8 +34,7 @@ ACTIONS: Final[Mapping[str, tuple[str, Row]]] = {
 #: Actions that other policies decide than those that are explained here, and which.
 OTHERWISE: Final = {
     "kms:RetireGrant": "the grant that is to be retired decides about it",
-    "sts:AssumeRole": "the trust policy of the role decides about it",
-    "sts:AssumeRoleWithWebIdentity": "the trust policy of the role decides about it",
+    "sts:AssumeRoleWithWebIdentity": "the identity provider decides who asks",
 }
 
 
@@ -88,6 +87,8 @@ def of_request(request: ExplainRequest, wire: Wire, region: str, now: float) -> 
         )
         if value is None
     ]
+    if action in OF_ROLES and request.resource is None:
+        raise errors.question_incomplete(f"{action} is about a role, whose ARN Resource is")
     return Asked(
         action=action,
         row=row,
@@ -125,7 +126,10 @@ def of_record(record: Record, request: ExplainRequest) -> Asked:
     if not parameters and takes_context and request.encryption_context is None:
         missing.append("the encryption context, if there was one: a denied call's is not recorded")
     if not parameters:
-        missing.append("the other parameters of the request, and by what name it named the key")
+        missing.append(
+            "the other parameters of the request"
+            + (", and by what name it named the key" if is_about_a_key(action) else "")
+        )
     if str(identity.get("accessKeyId", "")).startswith("ASIA"):
         missing.append("the policies and tags of the session: those of the role or user alone are here")
     keyed = is_about_a_key(action)
@@ -145,6 +149,10 @@ def of_record(record: Record, request: ExplainRequest) -> Asked:
         missing=tuple(missing),
         notes=tuple(notes),
     )
+
+
+#: Actions that the trust policy of the role decides with the caller's own policies; their resource is the role.
+OF_ROLES: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
 
 
 def is_about_a_key(action: str) -> bool:
@@ -192,6 +200,10 @@ _TELLABLE: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "kms:signingalgorithm": ("signing_algorithm", str),
     "kms:wrappingalgorithm": ("wrapping_algorithm", str),
     "kms:wrappingkeyspec": ("wrapping_key_spec", str),
+    "sts:durationseconds": ("session_seconds", int),
+    "sts:externalid": ("external_id", str),
+    "sts:rolesessionname": ("role_session_name", str),
+    "sts:sourceidentity": ("session_source_identity", str),
 }
 _REQUEST_TAG: Final = "aws:requesttag/"
 

@@ -40,6 +40,9 @@ PERMISSION: Final = "keystead:Explain"
 #: Grants that are shown of each identity under which the caller may hold some.
 GRANTS: Final = 50
 
+_TRUSTS: Final = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "ACCOUNT"}, "Action": "sts:*"}]}'
+)
 _ALLOWS_ALL: Final = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 
 
@@ -107,7 +110,10 @@ def _of_record(call: Call[ExplainRequest], past: Past | None) -> Work:
 
 def _explained(call: Call[ExplainRequest], who: Principal, about: Asked, past: Past | None) -> Work:
     """The case, from facts of now; what it takes to explain it is left to a thread."""
-    case, notes = _without_key(call, who, about) if about.key is None else _with_key(call, who, about)
+    if about.action in asked.OF_ROLES:
+        case, notes = _with_role(call, who, about)
+    else:
+        case, notes = _without_key(call, who, about) if about.key is None else _with_key(call, who, about)
     record = None if past is None else showing.record(past, who, case.resource, about.missing)
     return Work(partial(_answer, case, (*about.notes, *notes), record), long=True)
 
@@ -181,6 +187,43 @@ def _with_key(call: Call[ExplainRequest], who: Principal, about: Asked) -> tuple
         return replace(case, identity=(_side(Place.IDENTITY, who.account, _ALLOWS_ALL),)), notes
     if who.kind is PrincipalKind.SERVICE:
         return case, notes
+    identity, boundary, session = call.facts.read(lambda reader: whom.documents(reader, who))
+    return replace(case, identity=identity, boundary=boundary, session=session), notes
+
+
+def _with_role(call: Call[ExplainRequest], who: Principal, about: Asked) -> tuple[Case, list[str]]:
+    """A session of a role: its trust policy, and the caller's own policies."""
+    account, of_role = call.caller.account, whom.account_of(about.resource) or ""
+    own_role, own_principal = of_role == account, who.account == account
+    if not own_role and not own_principal:
+        raise errors.neither_is_own()
+    caller, notes = Caller(who, "", about.region, about.via), []
+    trust, tags = _side(Place.TRUST, of_role, _TRUSTS.replace("ACCOUNT", who.account)), None
+    if own_role:
+        role = call.facts.read(lambda reader: reader.identity(about.resource))
+        if role is None or role.trust is None:
+            raise errors.principal_unknown(about.resource)
+        call.permit(PERMISSION, role.arn)
+        trust, tags = (
+            read_document(Place.TRUST, "trust", role.trust, origin=f"the trust policy of {role.name}"),
+            role.tags,
+        )
+    else:
+        call.permit(PERMISSION, who.role_arn or who.arn)
+        notes.append(f"only the side of account {account} is explained: the role is taken to trust it")
+    if who.kind is PrincipalKind.ROOT:
+        notes.append("besides all policies, a root user may not assume roles")
+    case = Case(
+        caller=caller,
+        action=about.action,
+        resource=about.resource,
+        facts=_conditions(caller, about, resource_account=of_role, resource_tags=tags),
+        account=of_role,
+        key_policy=trust,
+    )
+    if not own_principal:
+        notes.append(f"only the side of the role is explained: that of account {who.account} is taken to allow")
+        return replace(case, identity=(_side(Place.IDENTITY, who.account, _ALLOWS_ALL),)), notes
     identity, boundary, session = call.facts.read(lambda reader: whom.documents(reader, who))
     return replace(case, identity=identity, boundary=boundary, session=session), notes
 

@@ -24,6 +24,7 @@ from keystead.model.generated import keystead as model
 
 _TYPES: Final = {
     Place.KEY: "KeyPolicy",
+    Place.TRUST: "TrustPolicy",
     Place.IDENTITY: "IdentityPolicy",
     Place.BOUNDARY: "PermissionsBoundary",
     Place.SESSION: "SessionPolicy",
@@ -39,7 +40,7 @@ def answer(
     exhausted = ["it would cost more work than a call may: statements were settled closed"] if because.exhausted else []
     return model.ExplainResponse(
         allowed=trace.decision.allowed,
-        reason=because.kind.replace("the policy of the resource", "the key policy"),
+        reason=because.kind.replace("the policy of the resource", f"the {_of_resource(case)}"),
         question=_question(case),
         policies=[_policy(case, trace, number, each) for number, each in enumerate(trace.documents)],
         grants=[_grant(each) for each in trace.grants],
@@ -47,6 +48,10 @@ def answer(
         notes=[*notes, *exhausted],
         record=record,
     )
+
+
+def _of_resource(case: Case) -> Place:
+    return Place.KEY if case.key_policy is None else case.key_policy.place
 
 
 def _question(case: Case) -> model.Question:
