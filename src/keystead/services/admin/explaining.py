@@ -152,9 +152,11 @@ def _with_key(call: Call[ExplainRequest], who: Principal, about: Asked) -> tuple
         raise errors.neither_is_own()
     if not own_key:
         return _away(call, who, about, reference)
+    call.permit(PERMISSION, reference.arn)  # as the request or the record names it, before it is looked up
     loaded = _loaded(call, reference)
     key = loaded.key
-    call.permit(PERMISSION, key.arn)
+    if reference.alias is not None:
+        call.permit(PERMISSION, key.arn)
     # As GetKeyPolicy shows it: the ARNs of now mean whom the unique ids mean that it is kept with.
     policy = call.facts.read(lambda reader: principals.show_policy(reader, key.policy))
     caller = Caller(who, "", about.region, about.via)
@@ -200,14 +202,13 @@ def _with_role(call: Call[ExplainRequest], who: Principal, about: Asked) -> tupl
     caller, notes = Caller(who, "", about.region, about.via), []
     trust, tags = _side(Place.TRUST, of_role, _TRUSTS.replace("ACCOUNT", who.account)), None
     if own_role:
+        call.permit(PERMISSION, about.resource)
         role = call.facts.read(lambda reader: reader.identity(about.resource))
         if role is None or role.trust is None:
             raise errors.principal_unknown(about.resource)
-        call.permit(PERMISSION, role.arn)
-        trust, tags = (
-            read_document(Place.TRUST, "trust", role.trust, origin=f"the trust policy of {role.name}"),
-            role.tags,
-        )
+        kept, tags = role.trust, role.tags
+        text = call.facts.read(lambda reader: principals.show_policy(reader, kept))
+        trust = read_document(Place.TRUST, "trust", text, origin=f"the trust policy of {role.name}")
     else:
         call.permit(PERMISSION, who.role_arn or who.arn)
         notes.append(f"only the side of account {account} is explained: the role is taken to trust it")
