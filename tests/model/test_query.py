@@ -279,21 +279,37 @@ def test_a_value_that_is_not_of_its_kind_is_refused(form: str) -> None:
 
 
 def test_an_answer_looks_like_those_of_aws() -> None:
-    user = iam.User(path="/", user_name="a<b", user_id="AIDA", arn="arn", create_date=1_767_225_600.9, tags=[])
+    user = iam.User(path="/", user_name="a<b\n", user_id="AIDA", arn="arn", create_date=1_767_225_600.9, tags=[])
     assert (
-        CODECS["iam"].operations["GetUser"].encode(iam.GetUserResponse(user=user), REQUEST)
-        == (
-            '<GetUserResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><GetUserResult><User><Path>/</Path>'
-            "<UserName>a&lt;b</UserName><UserId>AIDA</UserId><Arn>arn</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate><Tags/>"
-            f"</User></GetUserResult><ResponseMetadata><RequestId>{REQUEST}</RequestId></ResponseMetadata></GetUserResponse>"
-        ).encode()
+        CODECS["iam"].operations["GetUser"].encode(iam.GetUserResponse(user=user), REQUEST).decode()
+        == f"""\
+<GetUserResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">
+  <GetUserResult>
+    <User>
+      <Path>/</Path>
+      <UserName>a&lt;b
+</UserName>
+      <UserId>AIDA</UserId>
+      <Arn>arn</Arn>
+      <CreateDate>2026-01-01T00:00:00Z</CreateDate>
+      <Tags/>
+    </User>
+  </GetUserResult>
+  <ResponseMetadata>
+    <RequestId>{REQUEST}</RequestId>
+  </ResponseMetadata>
+</GetUserResponse>
+"""
     )
     assert (
-        CODECS["iam"].operations["DeleteUser"].encode(None, REQUEST)
-        == (
-            '<DeleteUserResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">'
-            f"<ResponseMetadata><RequestId>{REQUEST}</RequestId></ResponseMetadata></DeleteUserResponse>"
-        ).encode()
+        CODECS["iam"].operations["DeleteUser"].encode(None, REQUEST).decode()
+        == f"""\
+<DeleteUserResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">
+  <ResponseMetadata>
+    <RequestId>{REQUEST}</RequestId>
+  </ResponseMetadata>
+</DeleteUserResponse>
+"""
     )
 
 

@@ -203,7 +203,7 @@ def _json(value: Any) -> bytes:
 
 
 def _document(root: str, namespace: str, content: str) -> bytes:
-    return f'<{root} xmlns="{namespace}">{content}</{root}>'.encode()
+    return xml.document(root, namespace, content).encode()
 
 
 @lru_cache(maxsize=1024)

@@ -2,8 +2,8 @@
 
 Guarantees: whatever a value holds, the text is well-formed and says that value: markup is escaped, and so are line
 ends that a parser would change. Raises ValueError for a character that XML 1.0 cannot hold in any spelling; what is
-shown to explain a refusal can be made `presentable` first. Does not indent: white space between elements would be
-content to some readers.
+shown to explain a refusal can be made `presentable` first. A document is laid out as AWS lays out its own; white space
+stands between elements alone, never beside a text.
 """
 
 from __future__ import annotations
@@ -38,6 +38,20 @@ def text(value: str) -> str:
 
 def element(name: str, content: str) -> str:
     return f"<{name}>{content}</{name}>" if content else f"<{name}/>"
+
+
+def document(root: str, namespace: str, content: str) -> str:
+    """A whole document, each element that holds others over lines of its own, two blanks deeper than the one around it:
+    as answers of STS were seen. A text is left as it is."""
+    depth, lines = 0, []
+    # A text holds neither bracket, so these stand between two tags alone.
+    for part in f'{root} xmlns="{namespace}">{content}</{root}'.split("><"):
+        if part[0] == "/":
+            depth -= 1
+        lines.append(f"{'  ' * depth}<{part}>\n")
+        if not (part[0] == "/" or part[-1] == "/" or "</" in part):
+            depth += 1
+    return "".join(lines)
 
 
 def members(shape: Shape, answer: Structure) -> str:
