@@ -199,7 +199,7 @@ def render_refusal_json(refusal: errors.Refusal, request_id: str) -> bytes:
 
 def _json(value: Any) -> bytes:
     """JSON in which no text opens an element: a reader that takes it for XML must not find in it what a caller put there."""
-    return msgspec.json.encode(value).replace(b"<", rb"\u003c")
+    return msgspec.json.encode(value, order="sorted").replace(b"<", rb"\u003c")
 
 
 def _document(root: str, namespace: str, content: str) -> bytes:
