@@ -76,7 +76,9 @@ REPLACED: list[tuple[str, Callable[[Transaction], object], Callable[[Transaction
     ),
     (
         "an access key that was deleted",
-        lambda t: t.put_access_key(type(examples.access_key())("AKIA", examples.USER, scramble("old", 80), True, 1.0)),
+        lambda t: t.put_access_key(
+            type(examples.access_key())("AKIA", examples.USER_ID, scramble("old", 80), True, 1.0)
+        ),
         lambda t: t.delete_access_key("AKIA"),
     ),
 ]
