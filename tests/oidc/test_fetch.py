@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from keystead.http import authority
 from keystead.oidc import fetch
 from keystead.oidc.settings import is_safe
 from tests.oidc.serving import answering, say
@@ -56,6 +59,20 @@ def test_a_provider_that_dribbles_is_not_waited_for(monkeypatch: pytest.MonkeyPa
                 fetch.from_url(url, None)
         finally:
             ended.set()
+
+
+def test_a_certificate_must_be_vouched_for_by_the_authority_that_is_named(tmp_path: Path) -> None:
+    files = authority.make_authority(tmp_path / "tls", [], time.time(), os.urandom)
+    other = authority.make_authority(tmp_path / "other", [], time.time(), os.urandom)
+    with answering(say(b"keys"), (files.server, files.server_key)) as url:
+        assert fetch.from_url(url, files.authority) == b"keys"
+        for wrong in (other.authority, None):
+            with pytest.raises(fetch.Unreachable, match="certificate verify failed"):
+                fetch.from_url(url, wrong)
+        with pytest.raises(fetch.Unreachable):
+            fetch.from_url(url.replace("127.0.0.1", "127.0.0.2"), files.authority)
+        with pytest.raises(fetch.Unreachable):
+            fetch.from_url(url, tmp_path / "none")
 
 
 def test_nobody_there_is_unreachable() -> None:
