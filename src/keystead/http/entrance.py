@@ -33,6 +33,7 @@ from keystead.services.snapshot import Snapshot
 from keystead.services.table import Row, Service
 from keystead.services.turns import Seat
 from keystead.services.wire import Wire
+from keystead.store.interface import StoreError
 
 
 class Answerer(Protocol):
@@ -216,7 +217,11 @@ class Entrance:
         if isinstance(found, errors.Refusal):
             refuse(found)
             return
-        self._snapshot.refresh()
+        try:
+            self._snapshot.refresh()
+        except StoreError as error:  # by now nobody stands above this call who would answer for it
+            refuse(errors.internal(str(error)))
+            return
         caller = Caller(found, "", behind.service.region or self._default_region)
         behind.perform(arrive(caller=caller, now=self._clock()), text)
 
