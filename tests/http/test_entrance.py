@@ -50,6 +50,7 @@ class Answer:
     status: int = 0
     head: bytes = b""
     body: bytes = b""
+    gone: bool = False
 
     def send(self, status: int, headers: bytes, body: bytes) -> None:
         self.status, self.head, self.body = status, headers, body
@@ -126,6 +127,16 @@ def test_the_body_that_was_verified_is_what_is_decoded() -> None:
     assert room == "iam"
     assert body is request.body
     assert arrival.codec.decode(body).max_items == 3
+
+
+@pytest.mark.parametrize("request_", [sign(), posted()])
+def test_a_call_knows_whether_anybody_still_waits_for_its_answer(request_: Request) -> None:
+    world = World()
+    answer = world.ask(request_)
+    [(_, arrival, _)] = world.arrived
+    assert not arrival.peer.gone
+    answer.gone = True
+    assert arrival.peer.gone
 
 
 def test_kms_is_where_it_was() -> None:

@@ -82,6 +82,24 @@ def test_another_accounts_change_waits_for_one_of_an_account_that_has_many_waiti
     play(story)
 
 
+def test_all_sessions_of_a_role_take_turns_as_one(play: Any) -> None:
+    async def story(office: Office) -> None:
+        role, key = office.role("many", ALLOW_ALL), await office.make_key()
+        stop = await stopped(office)
+        calls = [
+            await asked(office, "UpdateKeyDescription", who, KeyId=key["KeyId"], Description=text)
+            for who, text in (
+                *((office.session(role, f"s{number}"), f"session {number}") for number in range(4)),
+                (office.admin, "user"),
+            )
+        ]
+        stop.go_on.set()
+        assert {status for status, _ in await asyncio.gather(*calls)} == {200}
+        assert described(office) == ["session 0", "user", "session 1", "session 2", "session 3"]
+
+    play(story)
+
+
 def test_changes_that_find_no_room_are_refused_and_recorded_and_are_taken_when_there_is(play: Any) -> None:
     async def story(office: Office) -> None:
         stranger = office.user("stranger", ALLOW_ALL, account=OTHER)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from keystead.domain.caller import Principal, PrincipalKind, Token
+from keystead.domain.policy import document
 from keystead.domain.policy.decide import Candidates
 from keystead.services import change, effective
 from keystead.services.epochs import Epochs
@@ -220,8 +221,8 @@ def test_all_users_of_a_group_cost_one_compilation_of_its_policies(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled: list[str] = []
-    one = effective.compile_policy
-    monkeypatch.setattr(effective, "compile_policy", lambda text: compiled.append(text) or one(text))
+    one = document.parse_identity_policy
+    monkeypatch.setattr(document, "parse_identity_policy", lambda text: compiled.append(text) or one(text))
     world.put(READERS, group(inline=(("put", PUT),), attached=(READERS.arn,)))
     users = [user(f"u{number}", groups=("keepers",)) for number in range(100)]
 
