@@ -4,46 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.admin import client
+from tests.api.explaining import Explain, denied, explain, folder, says
 from tests.api.iam.conftest import Person, allow, deny, document, made, name, person
 from tests.server import Server
 
-__all__ = ["made", "name", "person"]
-
-Explain = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("model")
-
-
-@pytest.fixture
-def explain(server: Server, folder: Path) -> Explain:
-    return client(server, folder).explain  # type: ignore[no-any-return]
-
-
-def _denied(function: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
-    """The code and the request id of a call that is refused."""
-    with pytest.raises(ClientError) as caught:
-        function(**arguments)
-    return caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["RequestId"]
-
-
-def _refused(function: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        function(**arguments)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
-
-
-def _says(answer: dict[str, Any]) -> list[str]:
-    return [change["Says"] for proposal in answer["Proposals"] for change in proposal["Changes"]]
+__all__ = ["explain", "folder", "made", "name", "person"]
 
 
 def test_who_may_do_it_is_told_by_which_statement(explain: Explain, key: dict[str, Any], person: Any) -> None:
@@ -80,7 +50,7 @@ def test_a_failed_condition_is_told_with_both_values_and_satisfied_first(
             "Holds": "no",
         }
     ]
-    assert _says(answer)[0] == "pass the encryption context pair project=blue"
+    assert says(answer)[0] == "pass the encryption context pair project=blue"
 
 
 def test_what_is_proposed_can_be_pasted_and_allows(
@@ -99,12 +69,12 @@ def test_what_is_proposed_can_be_pasted_and_allows(
                 iam.put_user_policy(UserName=alice.name, PolicyName="own", PolicyDocument=change["Policy"])
     assert answer["Allowed"] is True
     assert alice.kms.encrypt(KeyId=key["Arn"], Plaintext=b"x")["CiphertextBlob"]
-    assert _denied(alice.kms.describe_key, KeyId=key["Arn"])[0] == "AccessDeniedException"
+    assert denied(alice.kms.describe_key, KeyId=key["Arn"])[0] == "AccessDeniedException"
 
 
 def test_a_denied_call_is_explained_by_its_request_id(explain: Explain, key: dict[str, Any], person: Any) -> None:
     alice: Person = person(deny("kms:Encrypt", Sid="Never"))
-    code, request_id = _denied(alice.kms.encrypt, KeyId=key["Arn"], Plaintext=b"x", EncryptionContext={"a": "b"})
+    code, request_id = denied(alice.kms.encrypt, KeyId=key["Arn"], Plaintext=b"x", EncryptionContext={"a": "b"})
     assert code == "AccessDeniedException"
     answer = explain(RequestId=request_id)
     assert answer["Allowed"] is False
@@ -145,7 +115,7 @@ def test_groups_and_managed_policies_are_told_with_where_they_hang(
         f"the AWS managed policy IAMReadOnlyAccess of the user {alice.name}",
         f"the inline policy of-group of the group {group}",
     }
-    assert f"give the user {alice.name} a new inline policy" in _says(answer)
+    assert f"give the user {alice.name} a new inline policy" in says(answer)
 
 
 def test_grants_are_told_with_what_keeps_them_from_allowing(
@@ -193,7 +163,7 @@ def test_a_role_that_is_not_to_be_assumed_says_why(
     only = {**trust, "Condition": {"StringEquals": {"sts:ExternalId": "secret"}}}
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(only))["Role"]["Arn"]
     try:
-        code, request_id = _denied(alice.client("sts").assume_role, RoleArn=role, RoleSessionName="night")
+        code, request_id = denied(alice.client("sts").assume_role, RoleArn=role, RoleSessionName="night")
         assert code == "AccessDenied"
         answer = explain(RequestId=request_id)
         assert (answer["Allowed"], answer["Reason"]) == (False, "the trust policy does not allow")
@@ -223,7 +193,7 @@ def test_the_call_of_a_session_is_explained_with_its_role(
             aws_secret_access_key=made["SecretAccessKey"],
             aws_session_token=made["SessionToken"],
         )
-        _, request_id = _denied(session.encrypt, KeyId=key["Arn"], Plaintext=b"x")
+        _, request_id = denied(session.encrypt, KeyId=key["Arn"], Plaintext=b"x")
         answer = explain(RequestId=request_id)
         assert answer["Question"]["Principal"].endswith(f":assumed-role/{name}/night")
         assert [policy["Origin"] for policy in answer["Policies"]] == [
@@ -231,7 +201,7 @@ def test_the_call_of_a_session_is_explained_with_its_role(
             f"the inline policy use of the role {name}",
         ]
         assert any("the policies and tags of the session" in missing for missing in answer["Record"]["Missing"])
-        assert f"add a statement to the inline policy use of the role {name}" in _says(answer)
+        assert f"add a statement to the inline policy use of the role {name}" in says(answer)
         hypothetical = explain(Principal=f"role/{name}", Action="kms:Decrypt", KeyId=key["Arn"])
         assert hypothetical["Allowed"] is True
     finally:
@@ -286,127 +256,3 @@ def test_the_explanation_of_a_call_is_what_the_call_was_answered(
         SourceIp="127.0.0.1",
     )
     assert asked["Allowed"] is allowed
-
-
-# --- accounts ---------------------------------------------------------------------------------------------------------
-
-STRANGER = "arn:aws:iam::999988887777:user/bob"
-
-
-def test_of_a_principal_of_another_account_only_the_side_of_the_key_is_explained(
-    explain: Explain, key: dict[str, Any]
-) -> None:
-    answer = explain(Principal=STRANGER, Action="kms:Encrypt", KeyId=key["Arn"])
-    assert (answer["Allowed"], answer["Reason"]) == (False, "the key policy does not allow")
-    assert [(policy["Origin"], policy["Statements"] == []) for policy in answer["Policies"]] == [
-        ("the key policy", False),
-        ("the side of account 999988887777", True),
-    ]
-    assert _says(answer)[0] == f"add a statement to the key policy that names {STRANGER}"
-    assert any("999988887777 is taken to allow" in note for note in answer["Notes"])
-
-
-def test_of_a_key_of_another_account_only_the_own_side_is_explained(explain: Explain, person: Any) -> None:
-    alice = person(allow("kms:Encrypt"))
-    there = "arn:aws:kms:us-east-1:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    answer = explain(Principal=alice.name, Action="kms:Encrypt", KeyId=there)
-    assert answer["Allowed"] is True
-    assert answer["Policies"][0]["Origin"] == "the side of account 999988887777"
-    assert answer["Policies"][0]["Statements"] == []
-    assert "the key of account 999988887777 is taken to trust it" in " ".join(answer["Notes"])
-    never = explain(Principal=alice.name, Action="kms:DisableKey", KeyId=there)
-    assert "kms:DisableKey is never allowed on a key of another account" in never["Notes"]
-    assert _refused(explain, Principal=STRANGER, Action="kms:Encrypt", KeyId=there)[0] == "ValidationException"
-
-
-# --- who may ask ------------------------------------------------------------------------------------------------------
-
-
-def test_who_may_not_ask_is_told_the_same_whatever_is_there(
-    server: Server, folder: Path, kms: Any, key: dict[str, Any], person: Any
-) -> None:
-    alice: Person = person(allow("kms:*"))
-    asks = client(server, folder, alice.access_key_id, alice.secret).explain
-    made = kms.encrypt(KeyId=key["Arn"], Plaintext=b"x")["ResponseMetadata"]["RequestId"]
-    _, denied = _denied(alice.iam.list_users)
-    for known, unknown, there, not_there in (
-        ({"RequestId": made}, {"RequestId": "0" * 36}, made, "0" * 36),
-        ({"RequestId": denied}, {"RequestId": "0" * 36}, denied, "0" * 36),
-        (
-            {"Principal": "admin", "Action": "kms:Encrypt", "KeyId": key["KeyId"]},
-            {"Principal": "nobody", "Action": "kms:Nothing", "KeyId": f"0{key['KeyId'][1:]}"},
-            key["KeyId"],
-            f"0{key['KeyId'][1:]}",
-        ),
-        ({"Principal": "admin", "Action": "iam:GetUser"}, {"Principal": "nobody"}, "user/admin", "user/nobody"),
-    ):
-        one, other = _refused(asks, **known), _refused(asks, **unknown)
-        assert one[0] == other[0] == "AccessDeniedException"
-        assert one[1].replace(there, "*") == other[1].replace(not_there, "*")
-
-
-def test_a_permission_for_one_key_tells_of_no_other(
-    server: Server, folder: Path, kms: Any, key: dict[str, Any], person: Any
-) -> None:
-    other = kms.create_key()["KeyMetadata"]
-    kms.create_alias(AliasName=f"alias/{other['KeyId']}", TargetKeyId=other["KeyId"])
-    alias = other["Arn"].partition(":key/")[0] + ":alias/*"
-    alice: Person = person(allow("keystead:Explain", resource=key["Arn"]), allow("keystead:Explain", resource=alias))
-    asks = client(server, folder, alice.access_key_id, alice.secret).explain
-    asked = {"Principal": "admin", "Action": "kms:Encrypt"}
-    assert asks(**asked, KeyId=key["KeyId"])["Allowed"] is True
-    assert _refused(asks, **asked, KeyId=other["KeyId"])[0] == "AccessDeniedException"
-    assert _refused(asks, **asked, KeyId=f"alias/{other['KeyId']}")[0] == "AccessDeniedException"
-
-
-@pytest.mark.parametrize(
-    ("request_", "code", "words"),
-    [
-        ({}, "ValidationException", "neither is there"),
-        ({"Principal": "admin"}, "ValidationException", "one of them is not there"),
-        ({"Principal": "admin", "Action": "kms:Encrypt"}, "ValidationException", "which KeyId names"),
-        ({"Principal": "admin", "Action": "kms:ListKeys", "KeyId": "x"}, "ValidationException", "Resource, not KeyId"),
-        ({"Principal": "admin", "Action": "kms:Nothing"}, "ValidationException", "There is no action kms:Nothing here."),
-        ({"Principal": "nobody", "Action": "kms:ListKeys"}, "NotFoundException", "There is no principal nobody"),
-        ({"RequestId": "0" * 36}, "NotFoundException", "holds no call of this account"),
-        ({"RequestId": "0" * 36, "Principal": "admin"}, "ValidationException", "the record tells Principal"),
-        ({"RequestId": "*"}, "ValidationException", "failed to satisfy constraint"),
-        ({"Principal": "admin", "Action": "kms:ListKeys", "Conditions": {"aws:SourceVpc": "x"}}, "ValidationException", "aws:SourceVpc"),
-        ({"Principal": "admin", "Action": "kms:RetireGrant", "KeyId": "x"}, "UnsupportedOperationException", "the grant that"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_explained_is_refused_in_words(
-    explain: Explain, request_: dict[str, Any], code: str, words: str
-) -> None:
-    found = _refused(explain, **request_)
-    assert found[0] == code
-    assert words in found[1]
-
-
-def test_every_question_is_audited_without_the_encryption_context(
-    server: Server, explain: Explain, key: dict[str, Any]
-) -> None:
-    asked = {"Principal": "admin", "Action": "kms:Encrypt", "KeyId": key["KeyId"]}
-    request_id = explain(**asked, EncryptionContext={"secret": "context"})["ResponseMetadata"]["RequestId"]
-    lines = [line for path in (server.data / "journal").iterdir() for line in path.read_text().splitlines()]
-    (line,) = [line for line in lines if f'"requestID":"{request_id}"' in line]
-    record = json.loads(line.split(" ", 2)[2])
-    assert (record["eventSource"], record["eventName"]) == ("keystead.amazonaws.com", "Explain")
-    assert record["requestParameters"] == {"principal": "admin", "action": "kms:Encrypt", "keyId": key["KeyId"]}
-    assert record["readOnly"] is True
-    assert record["responseElements"] is None
-
-
-def test_a_changed_key_policy_names_principals_as_they_are_named(
-    explain: Explain, server: Server, kms: Any, iam: Any, key: dict[str, Any], person: Any
-) -> None:
-    alice = person()
-    arn = iam.get_user(UserName=alice.name)["User"]["Arn"]
-    root = allow("kms:*", Principal={"AWS": server.account})
-    policy = document(root, deny("kms:Encrypt", Sid="NotAlice", Principal={"AWS": arn}))
-    kms.put_key_policy(KeyId=key["KeyId"], Policy=policy)
-    answer = explain(Principal=alice.name, Action="kms:Encrypt", KeyId=key["KeyId"])
-    assert (answer["Allowed"], answer["Reason"]) == (False, "the key policy denies")
-    shown = [change["Policy"] for one in answer["Proposals"] for change in one["Changes"] if "Policy" in change]
-    assert shown
-    assert not any("AIDA" in text for text in shown)
