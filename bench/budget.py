@@ -112,8 +112,8 @@ async def measure(operation: str, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="keystead-budget-") as home:
         bench = Bench(Path(home))
         entrance, connections = bench.entrance, bench.connections
-        _, row, codec, behind = entrance._targets[f"TrentService.{operation}".encode()]
-        dispatch = behind.perform.__self__
+        _, row, codec, verify, perform, _ = entrance._targets[f"TrentService.{operation}".encode()]
+        dispatch = perform.__self__
 
         async def call(name: str, body: dict[str, Any]) -> dict[str, Any]:
             return dict(msgspec.json.decode(await bench.answer(requests.signed(HOST, bench.keys, name, body))))
@@ -189,8 +189,8 @@ async def measure(operation: str, rounds: int) -> dict[str, float]:
 
         found["parse"] = best(parse, rounds)
         now = time.time()
-        found["signature"] = best(lambda: len([behind.verify(request, now=now) for request in parsed]), rounds)
-        caller = behind.verify(parsed[0], now=now)
+        found["signature"] = best(lambda: len([verify(request, now=now) for request in parsed]), rounds)
+        caller = verify(parsed[0], now=now)
         found["decode"] = best(lambda: len([codec.decode(request.body) for request in parsed]), rounds)
         wire = path.Wire("0" * 36, "127.0.0.1", requests.AGENT, "127.0.0.1:4600")
         arrivals = [

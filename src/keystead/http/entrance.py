@@ -100,6 +100,8 @@ class _Operation(NamedTuple):
     name: str
     row: Row | None
     codec: awsjson.OperationCodec
+    verify: Callable[..., Caller]
+    perform: Callable[[Arrival, bytes], None]
     behind: _Behind
 
 
@@ -132,7 +134,8 @@ class Entrance:
                 continue
             for name, codec in room.codec.operations.items():
                 target = f"{room.codec.target_prefix}.{name}".encode()
-                self._targets[target] = _Operation(name, room.service.rows.get(name), codec, behind)
+                row = room.service.rows.get(name)
+                self._targets[target] = _Operation(name, row, codec, verify, behind.perform, behind)
 
     def __call__(self, request: Request, answerer: Answerer) -> None:
         if request.method == "GET" and self._probe(request, answerer):
@@ -149,17 +152,17 @@ class Entrance:
             operation = self._targets.get(target.strip()) if target is not None and request.method == "POST" else None
             if operation is None:
                 raise errors.unknown_operation()
+            name, row, codec, verify, perform, _ = operation
             self._snapshot.refresh()
-            caller = operation.behind.verify(request, now=now)
+            caller = verify(request, now=now)
         except errors.Refusal as refusal:
             self._count(request, refusal, "" if operation is None else operation.name, operation and operation.behind)
             # The one answer that is not a 400 here: a request that is no API call at all (errors.md §2 row 1).
             status = 404 if operation is None and request.method != "POST" else refusal.status
             answerer.send(status, _head(request_id, _JSON), awsjson.render_refusal(refusal))
             return
-        name, row, codec, behind = operation
         wire, reply = _wire(request, request_id, named), partial(_answer, answerer, request_id, _JSON)
-        behind.perform(Arrival(name, row, codec, caller, now, wire, reply, answerer), request.body)
+        perform(Arrival(name, row, codec, caller, now, wire, reply, answerer), request.body)
 
     def _form(
         self, request: Request, answerer: Answerer, now: float, request_id: str, named: Mapping[bytes, bytes]
@@ -270,11 +273,11 @@ def _verifying(room: Room, snapshot: Snapshot, scope: Scope) -> Callable[..., Ca
 
 def _wire(request: Request, request_id: str, named: Mapping[bytes, bytes]) -> Wire:
     return Wire(
-        request_id=request_id,
-        source=request.peer,
-        user_agent=_text(named.get(b"user-agent", b"")[:_TEXT_LENGTH]),
-        host=_text(named.get(b"host", b"")[:_TEXT_LENGTH]),
-        tls=None if request.tls is None else (request.tls.version, request.tls.cipher),
+        request_id,
+        request.peer,
+        _text(named.get(b"user-agent", b"")[:_TEXT_LENGTH]),
+        _text(named.get(b"host", b"")[:_TEXT_LENGTH]),
+        None if request.tls is None else (request.tls.version, request.tls.cipher),
     )
 
 
