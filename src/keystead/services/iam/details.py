@@ -6,7 +6,7 @@ manages those are listed that the account makes use of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -41,7 +41,7 @@ def get_account_authorization_details(
         return list(islice(_entries(reader, account, wanted, after), limit))
 
     found = page(call, " ".join(wanted), find, lambda each: f"{each.kind}/{each.thing.name}")
-    shown = {kind: [_SHOWN[kind](call, each.thing) for each in found.items if each.kind == kind] for kind in _LISTS}
+    shown = {kind: _SHOWN[kind](call, [each.thing for each in found.items if each.kind == kind]) for kind in _LISTS}
     return shapes.GetAccountAuthorizationDetailsResponse(
         user_detail_list=shown["User"],
         group_detail_list=shown["Group"],
@@ -90,7 +90,7 @@ def _inline(holder: Identity | Group) -> list[shapes.PolicyDetail]:
     ]
 
 
-def _user(_call: Call[Any], user: Identity) -> shapes.UserDetail:
+def _user(user: Identity) -> shapes.UserDetail:
     return shapes.UserDetail(
         path=user.path,
         user_name=user.name,
@@ -105,7 +105,7 @@ def _user(_call: Call[Any], user: Identity) -> shapes.UserDetail:
     )
 
 
-def _group(_call: Call[Any], group: Group) -> shapes.GroupDetail:
+def _group(group: Group) -> shapes.GroupDetail:
     return shapes.GroupDetail(
         path=group.path,
         group_name=group.name,
@@ -117,16 +117,14 @@ def _group(_call: Call[Any], group: Group) -> shapes.GroupDetail:
     )
 
 
-def _role(call: Call[Any], role: Identity) -> shapes.RoleDetail:
+def _role(call: Call[Any], role: Identity, trusting: str) -> shapes.RoleDetail:
     return shapes.RoleDetail(
         path=role.path,
         role_name=role.name,
         role_id=role.unique_id,
         arn=role.arn,
         create_date=role.created,
-        assume_role_policy_document=documents.encoded(
-            call.facts.read(lambda reader: trust.shown(reader, role.trust or ""))
-        ),
+        assume_role_policy_document=trusting,
         instance_profile_list=[],
         role_policy_list=_inline(role),
         attached_managed_policies=attachments.shown(role.attached),
@@ -136,21 +134,15 @@ def _role(call: Call[Any], role: Identity) -> shapes.RoleDetail:
     )
 
 
-def _policy(call: Call[Any], policy: ManagedPolicy) -> shapes.ManagedPolicyDetail:
-    attached, bounding = call.facts.read(
-        lambda reader: [
-            reader.count_attachments(call.caller.account, policy.arn, as_boundary=as_boundary)
-            for as_boundary in (False, True)
-        ]
-    )
+def _policy(reader: Reader, account: str, policy: ManagedPolicy) -> shapes.ManagedPolicyDetail:
     return shapes.ManagedPolicyDetail(
         policy_name=policy.name,
         policy_id=policy.unique_id,
         arn=policy.arn,
         path=policy.path,
         default_version_id=policies.version_id(policy.default),
-        attachment_count=attached,
-        permissions_boundary_usage_count=bounding,
+        attachment_count=reader.count_attachments(account, policy.arn, as_boundary=False),
+        permissions_boundary_usage_count=reader.count_attachments(account, policy.arn, as_boundary=True),
         is_attachable=True,
         description=policy.description or None,
         create_date=policy.created,
@@ -159,10 +151,19 @@ def _policy(call: Call[Any], policy: ManagedPolicy) -> shapes.ManagedPolicyDetai
     )
 
 
-_SHOWN: Final[dict[str, Callable[[Call[Any], Any], Any]]] = {
-    "User": _user,
-    "Group": _group,
-    "Role": _role,
-    "LocalManagedPolicy": _policy,
-    "AWSManagedPolicy": _policy,
+def _roles(call: Call[Any], roles: Sequence[Identity]) -> list[shapes.RoleDetail]:
+    policies = trust.shown(call, roles)
+    return [_role(call, role, policy) for role, policy in zip(roles, policies, strict=True)]
+
+
+def _policies(call: Call[Any], found: Sequence[ManagedPolicy]) -> list[shapes.ManagedPolicyDetail]:
+    return call.facts.read(lambda reader: [_policy(reader, call.caller.account, each) for each in found])
+
+
+_SHOWN: Final[dict[str, Callable[[Call[Any], Any], list[Any]]]] = {
+    "User": lambda _call, users: list(map(_user, users)),
+    "Group": lambda _call, groups: list(map(_group, groups)),
+    "Role": _roles,
+    "LocalManagedPolicy": _policies,
+    "AWSManagedPolicy": _policies,
 }

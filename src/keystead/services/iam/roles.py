@@ -17,7 +17,7 @@ from keystead.model.generated import iam as shapes
 from keystead.services import change, identifiers
 from keystead.services.call import Call
 from keystead.services.change import Change
-from keystead.services.iam import attachments, documents, naming, paging, resources, tags, trust
+from keystead.services.iam import attachments, naming, paging, resources, tags, trust
 from keystead.services.table import operation
 from keystead.store.interface import Reader
 
@@ -29,14 +29,17 @@ def keep(role: Identity, answer: Any = None) -> Change:
 
 def _shown(call: Call[Any], role: Identity, **more: Any) -> shapes.Role:
     """What every answer has of a role, and ``more``."""
-    policy = call.facts.read(lambda reader: trust.shown(reader, role.trust or ""))
+    return _with_trust(role, trust.shown(call, [role])[0], **more)
+
+
+def _with_trust(role: Identity, policy: str, **more: Any) -> shapes.Role:
     return shapes.Role(
         path=role.path,
         role_name=role.name,
         role_id=role.unique_id,
         arn=role.arn,
         create_date=role.created,
-        assume_role_policy_document=documents.encoded(policy),
+        assume_role_policy_document=policy,
         **more,
     )
 
@@ -115,8 +118,8 @@ def list_roles(call: Call[shapes.ListRolesRequest]) -> shapes.ListRolesResponse:
     found = paging.page(call, prefix, find, lambda role: role.name)
     return shapes.ListRolesResponse(
         roles=[
-            _shown(call, role, description=role.description, max_session_duration=role.max_session)
-            for role in found.items
+            _with_trust(role, policy, description=role.description, max_session_duration=role.max_session)
+            for role, policy in zip(found.items, trust.shown(call, found.items), strict=True)
         ],
         is_truncated=found.is_truncated,
         marker=found.marker,

@@ -11,10 +11,12 @@ Source: "AWS JSON policy elements: Principal", section on IAM user and role prin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keystead import errors
 from keystead.domain.iamquotas import TRUST_POLICY_SIZE
+from keystead.domain.identity import Identity
 from keystead.domain.policy import written
 from keystead.services import principals
 from keystead.services.call import Call
@@ -39,6 +41,16 @@ def _bound(reader: Reader, text: str, names: frozenset[str]) -> str:
     return kept
 
 
-def shown(reader: Reader, text: str) -> str:
-    """The trust policy as it was put, with the names that those whom it means have now."""
-    return principals.show_policy(reader, text)
+def shown(call: Call[Any], roles: Sequence[Identity]) -> list[str]:
+    """The trust policies of these roles as they were put, with the names that those whom they mean have now. What many
+    roles have in common is looked up once."""
+
+    def show(reader: Reader) -> list[str]:
+        known: dict[str, str] = {}
+        for role in roles:
+            text = role.trust or ""
+            if text not in known:
+                known[text] = documents.encoded(principals.show_policy(reader, text))
+        return [known[role.trust or ""] for role in roles]
+
+    return call.facts.read(show)
