@@ -4,9 +4,13 @@ Codes and statuses are those of its model; sentences are those AWS was seen to s
 
 from __future__ import annotations
 
+from typing import Final
+
 from keystead.errors.door import access_denied, validation
 from keystead.errors.kms import malformed_policy
 from keystead.errors.refusal import Refusal
+
+IDP_COMMUNICATION: Final = "IDPCommunicationError"
 
 
 def packed_policy_too_large(percent: int, *, policies: bool) -> Refusal:
@@ -124,7 +128,7 @@ def web_identity_denied(action: str, *, detail: str | None = None) -> Refusal:
 def idp_communication(*, detail: str | None = None) -> Refusal:
     """The keys of an identity provider cannot be had. SDKs try again."""
     return Refusal(
-        "IDPCommunicationError",
+        IDP_COMMUNICATION,
         "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity "
         "documentation for requirements",
         detail=detail,

@@ -174,4 +174,4 @@ def _number(value: Any) -> float | None:
 
 
 def _about(token: tokens.Unverified) -> str:
-    return f"algorithm {token.algorithm}, key id {token.key_id!r}"
+    return f"algorithm {token.algorithm}, key id {token.key_id!r:.100}"

@@ -166,17 +166,31 @@ def test_a_provider_is_one_in_its_accounts_alone(play: Any) -> None:
     play(story)
 
 
-def test_a_provider_out_of_reach_is_reported_and_said(play: Any) -> None:
+def test_a_provider_out_of_reach_is_said_and_reported_once_a_minute(play: Any) -> None:
     async def story(counter: Counter) -> None:
         def unreachable(_url: str, _authority: Path | None) -> bytes:
             raise fetch.Unreachable("no route")
 
         settings = Settings(issuer=provider.ISSUER, audiences=(provider.AUDIENCE,))
         at = Introductions(Issuers((settings,), from_url=unreachable), counter.workshop, counter._report)
-        with pytest.raises(errors.Refusal) as caught:
-            await introduced(counter, provider.token(), at=at)
-        assert caught.value.code == "IDPCommunicationError"
-        assert [what for what, _ in counter.reported] == ["a web identity is refused"]
+        for number in range(8):
+            with pytest.raises(errors.Refusal) as caught:
+                await introduced(counter, provider.token(exp=provider.NOW + 9_999), at=at)
+            assert caught.value.code == "IDPCommunicationError"
+            assert len(counter.reported) == 1 + number // 6
+            counter.now += 10
+        assert {what for what, _ in counter.reported} == {"an identity provider cannot be reached"}
+
+    play(story)
+
+
+def test_forged_tokens_do_not_fill_the_log(play: Any) -> None:
+    async def story(counter: Counter) -> None:
+        at = desk(counter)
+        for text in ("x.y.z", provider.token(number=1), provider.token(key_id="k" * 9_000), provider.token(exp=1)):
+            with pytest.raises(errors.Refusal):
+                await introduced(counter, text, at=at)
+        assert not counter.reported
 
     play(story)
 

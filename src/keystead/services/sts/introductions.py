@@ -29,6 +29,8 @@ _SOURCE: Final = "https://aws.amazon.com/source_identity"
 _NO_CONDITION: Final = frozenset({"iss", "exp", "iat", "nbf", "aud", "sub", _TAGS, _SOURCE})
 _SOURCE_IDENTITY: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256
+_QUIET: Final = 60.0
+"""Seconds between two reports of providers that are out of reach."""
 
 
 class Introductions:
@@ -40,6 +42,7 @@ class Introductions:
         self._issuers = issuers
         self._workshop = workshop
         self._report = report
+        self._reported = -_QUIET
 
     def introduce(
         self, request: Any, now: float, seat: Seat, told: Callable[[Principal | errors.Refusal], None]
@@ -56,15 +59,18 @@ class Introductions:
             ) from error
         issuer = self._issuers.find(token, account)
         work = Work(partial(_prove, issuer, token, account, now), remote=True)
-        self._workshop.begin(work, partial(self._told, told), seat)
+        self._workshop.begin(work, partial(self._told, told, now), seat)
 
-    def _told(self, told: Callable[[Principal | errors.Refusal], None], outcome: Outcome) -> None:
+    def _told(self, told: Callable[[Principal | errors.Refusal], None], now: float, outcome: Outcome) -> None:
         error = outcome.error
         if error is None:
             told(outcome.made)
         elif isinstance(error, errors.Refusal):
-            if error.detail is not None:
-                self._report("a web identity is refused", error)
+            # What is wrong with a token is for whoever sent it, and anybody may send any number. That a provider is out of
+            # reach is for the operator, and once a minute is often enough.
+            if error.code == errors.IDP_COMMUNICATION and now - self._reported >= _QUIET:
+                self._reported = now
+                self._report("an identity provider cannot be reached", error)
             told(error)
         else:
             self._report("a web identity cannot be proved", error)
