@@ -80,7 +80,9 @@ def test_a_boundary_caps_and_is_told() -> None:
     outcome = simulation(own, boundary=bound).outcome("kms:Encrypt", KEY)
     assert (outcome.verdict, outcome.bounded) == (Verdict.IMPLICIT_DENY, False)
     outcome = simulation(own, boundary=bound).outcome("kms:Decrypt", KEY)
-    assert (outcome.verdict, outcome.bounded) == (Verdict.ALLOWED, True)
+    assert (outcome.verdict, outcome.bounded, matched(outcome)) == (Verdict.ALLOWED, True, [("one", 0)])
+    outcome = simulation(own, boundary=source("bound", deny())).outcome("kms:Decrypt", KEY)
+    assert (outcome.verdict, outcome.bounded, matched(outcome)) == (Verdict.EXPLICIT_DENY, False, [("bound", 0)])
     assert simulation(own).outcome("kms:Decrypt", KEY).bounded is None
 
 

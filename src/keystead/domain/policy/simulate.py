@@ -5,7 +5,7 @@ a second time. What is told besides (which statements matched, which facts were 
 statements that the decision was taken with.
 
 A resource policy is decided as that of a key: by itself it allows whom it names, and leaves to their own policies
-those of whom it names the account. Grants are not asked.
+those of whom it names the account. There are no session policies, and grants are not asked.
 
 Source: SimulatePrincipalPolicy, SimulateCustomPolicy (IAM API reference).
 """
@@ -71,7 +71,6 @@ class Simulation:
     given: Mapping[str, Values]
     identity: Sequence[Source]
     boundary: Source | None = None
-    session: Sequence[Source] | None = None
     resource_policy: Source | None = None
     owner: str = ""
 
@@ -99,7 +98,6 @@ class Simulation:
             key_policy=None if key is None else key.policy,
             identity=tuple((each.name, each.policy) for each in self.identity),
             boundary=None if self.boundary is None else self.boundary.policy,
-            session=None if self.session is None else tuple(each.policy for each in self.session),
         )
 
     def _account(self, resource: str) -> str:
@@ -114,15 +112,20 @@ class Simulation:
             yield self.resource_policy
         if self.boundary is not None:
             yield self.boundary
-        yield from self.session or ()
 
     def _matched(self, question: Question, verdict: Verdict) -> Iterator[Match]:
-        """What allowed, or what denied: where something denies, nothing else is told."""
+        """What allowed, or what denied: where something denies, nothing else is told. A boundary allows nothing by
+        itself."""
         if verdict is Verdict.IMPLICIT_DENY:
             return
+        denied = verdict is Verdict.EXPLICIT_DENY
         told = _Told(self.facts, self.given)
         for source, statement in self._speaking(question):
-            if statement.deny is (verdict is Verdict.EXPLICIT_DENY) and statement.applies(question.resource, told):
+            if (
+                statement.deny is denied
+                and (denied or source is not self.boundary)
+                and statement.applies(question.resource, told)
+            ):
                 yield Match(source, statement.position)
 
     def _speaking(self, question: Question) -> Iterator[tuple[Source, Statement]]:
@@ -152,7 +155,7 @@ class Simulation:
         )
 
 
-_DENIED: Final = frozenset({Why.DENY_IDENTITY, Why.DENY_BOUNDARY, Why.DENY_SESSION, Why.DENY_RESOURCE})
+_DENIED: Final = frozenset({Why.DENY_IDENTITY, Why.DENY_BOUNDARY, Why.DENY_RESOURCE})
 
 
 def _verdict(decision: Decision) -> Verdict:
