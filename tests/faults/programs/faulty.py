@@ -114,6 +114,20 @@ def stale_snapshot(value: str) -> None:
     swap(Snapshot, "refresh", make)
 
 
+def remembers(value: str) -> None:
+    """No worker forgets what the change log says of that kind."""
+    from keystead.services.snapshot import Snapshot
+
+    def make(real: Any) -> Any:
+        def forgetting(snapshot: Snapshot, row: Any) -> None:
+            if row.kind != value:
+                real(snapshot, row)
+
+        return forgetting
+
+    swap(Snapshot, "_forget", make)
+
+
 def late_commit(value: str) -> None:
     """The first worker rests for so many seconds between a commit and all that follows it."""
     from keystead.services.commit import Committer
@@ -339,6 +353,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
         slow_journal,
         late_epoch,
         stale_snapshot,
+        remembers,
         late_commit,
         no_lock,
         slow_birth,
