@@ -209,6 +209,25 @@ def test_the_call_of_a_session_is_explained_with_its_role(
         iam.delete_role(RoleName=name)
 
 
+def test_the_call_of_a_federated_user_is_explained_with_the_user_behind_it(
+    explain: Explain, server: Server, key: dict[str, Any], person: Any
+) -> None:
+    alice: Person = person(allow("kms:Encrypt"), allow("sts:GetFederationToken"))
+    nothing = document(allow("kms:ListKeys"))
+    made = alice.client("sts").get_federation_token(Name="fay", Policy=nothing)["Credentials"]
+    session = server.client(
+        aws_access_key_id=made["AccessKeyId"],
+        aws_secret_access_key=made["SecretAccessKey"],
+        aws_session_token=made["SessionToken"],
+    )
+    _, request_id = denied(session.encrypt, KeyId=key["Arn"], Plaintext=b"x")
+    answer = explain(RequestId=request_id)
+    assert answer["Question"]["Principal"].endswith(":federated-user/fay")
+    assert answer["Policies"][1]["Origin"] == f"the inline policy own of the user {alice.name}"
+    assert answer["Allowed"] is True, "what limits the session is not recorded"
+    assert any("the policies and tags of the session" in missing for missing in answer["Record"]["Missing"])
+
+
 TLS = {"Bool": {"aws:SecureTransport": "true"}}
 CALLS: list[dict[str, Any]] = [
     allow("kms:Encrypt"),

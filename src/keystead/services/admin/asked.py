@@ -6,7 +6,7 @@ request adds; what neither says is named (`missing`), never guessed. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -102,53 +102,78 @@ def of_request(request: ExplainRequest, wire: Wire, region: str, now: float) -> 
         secure_transport=wire.tls is not None if request.secure_transport is None else request.secure_transport,
         context=request.encryption_context,
         told=conditions(request.conditions),
-        notes=(f"taken from the call of Explain itself: {', '.join(taken)}",) if taken else (),
+        notes=(*([f"taken from the call of Explain itself: {', '.join(taken)}"] if taken else ()), *_besides(action)),
     )
 
 
 def of_record(record: Record, request: ExplainRequest) -> Asked:
     """The call that a record tells. What a record of a denied call does not hold, as AWS's do not, the request may add."""
     said = sentences.read(str(record.get("errorMessage", "")))
-    parameters = record.get("requestParameters") or {}
-    name, source = str(record.get("eventName", "")), str(record.get("eventSource", ""))
-    action, row = action_of(said.action if said else f"{source.partition('.')[0]}:{name}")
-    context = request.encryption_context or parameters.get("encryptionContext")
-    identity, missing, notes = record.get("userIdentity") or {}, [], []
-    if "errorCode" in record and record["errorCode"] != "AccessDenied":
-        notes.append(
-            f"the call was not denied but refused with {record['errorCode']}: {record.get('errorMessage', '')}"
-        )
-    if "errorCode" not in record:
-        notes.append("the call was not denied")
-    takes_context = (
-        supplied.supplies(action, "kms:EncryptionContextKeys") if action.lower() in supplied.ACTIONS else False
-    )
-    if not parameters and takes_context and request.encryption_context is None:
-        missing.append("the encryption context, if there was one: a denied call's is not recorded")
-    if not parameters:
-        missing.append(
-            "the other parameters of the request"
-            + (", and by what name it named the key" if is_about_a_key(action) else "")
-        )
-    if str(identity.get("accessKeyId", "")).startswith("ASIA"):
-        missing.append("the policies and tags of the session: those of the role or user alone are here")
-    keyed = is_about_a_key(action)
+    identity, parameters = record.get("userIdentity") or {}, record.get("requestParameters") or {}
+    action, row = action_of(said.action if said else _action(record))
+    context = parameters.get("encryptionContext") or parameters.get("sourceEncryptionContext")
+    resource = request.resource or _arn(said) or "*"
     return Asked(
         action=action,
         row=row,
-        key=(request.key_id or _key(record, said)) if keyed else None,
-        resource=(said.resource if said and said.resource and said.resource.startswith("arn:") else None) or "*",
+        key=(request.key_id or _key(record, said)) if is_about_a_key(action) else None,
+        resource=resource,
         region=str(record.get("awsRegion", "")),
         time=datetime.fromisoformat(str(record.get("eventTime", ""))).timestamp(),
         via=None if "invokedBy" not in identity else Via(str(identity["invokedBy"])),
         source_ip=str(record.get("sourceIPAddress", "")),
         user_agent=record.get("userAgent"),
         secure_transport="tlsDetails" in record,
-        context=context if isinstance(context, dict) else None,
+        context=request.encryption_context or (context if isinstance(context, dict) else None),
         told=conditions(request.conditions),
-        missing=tuple(missing),
-        notes=tuple(notes),
+        missing=tuple(_missing(record, request, action, said, resource)),
+        notes=(*_outcome(record), *_besides(action)),
     )
+
+
+def _action(record: Record) -> str:
+    """The action that an operation asks by its name; ReEncrypt asks two, of which this is the first."""
+    service, name = str(record.get("eventSource", "")).partition(".")[0], str(record.get("eventName", ""))
+    return f"{service}:{'ReEncryptFrom' if name == 'ReEncrypt' else name}"
+
+
+def _arn(said: sentences.Said | None) -> str | None:
+    return said.resource if said is not None and said.resource and said.resource.startswith("arn:") else None
+
+
+def _missing(
+    record: Record, request: ExplainRequest, action: str, said: sentences.Said | None, resource: str
+) -> Iterator[str]:
+    """What the record does not hold, and the request does not add."""
+    parameters, identity = record.get("requestParameters"), record.get("userIdentity") or {}
+    takes_context = action.lower() in supplied.ACTIONS and supplied.supplies(action, "kms:EncryptionContextKeys")
+    if not parameters and takes_context and request.encryption_context is None:
+        yield "the encryption context, if there was one: a denied call's is not recorded"
+    if not parameters:
+        named = ", and by what name it named the key" if is_about_a_key(action) else ""
+        yield f"the other parameters of the request{named}"
+    if said is not None and said.resource and resource == "*" and not is_about_a_key(action):
+        yield f"the ARN of the resource, which the record calls {said.resource}: Resource can say it"
+    if str(identity.get("accessKeyId", "")).startswith("ASIA"):
+        yield "the policies and tags of the session: those of the role or user alone are here"
+
+
+def _outcome(record: Record) -> Iterator[str]:
+    code = record.get("errorCode")
+    if code is None:
+        yield "the call was not denied"
+    elif code != "AccessDenied":
+        yield f"the call was not denied but refused with {code}: {record.get('errorMessage', '')}"
+
+
+def _besides(action: str) -> Iterator[str]:
+    """What decides besides about an action, and is not explained with it."""
+    if action == "kms:CreateGrant":
+        yield "grants that hold CreateGrant may allow it as well, by what the new grant is to hold: they are not weighed"
+    if action in {"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"}:
+        yield f"{action} is asked of the alias as well, by identity policies alone"
+    if action in {"kms:ReEncryptFrom", "kms:ReEncryptTo"}:
+        yield "ReEncrypt asks kms:ReEncryptFrom of the source and kms:ReEncryptTo of the destination: this is one of them"
 
 
 #: Actions that the trust policy of the role decides with the caller's own policies; their resource is the role.

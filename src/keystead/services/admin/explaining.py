@@ -87,7 +87,6 @@ def _check_told_by_record(request: ExplainRequest) -> None:
     for name, value in (
         ("Principal", request.principal),
         ("Action", request.action),
-        ("Resource", request.resource),
         ("ViaService", request.via_service),
         ("SourceIp", request.source_ip),
         ("UserAgent", request.user_agent),

@@ -8,6 +8,7 @@ that has been asked before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -87,7 +88,8 @@ def of_record(reader: Reader, identity: Mapping[str, Any], now: float) -> Princi
         raise errors.principal_gone(str(identity.get("arn", unique_id)))
     if federated:
         asked_for = Session(PrincipalKind.FEDERATED_USER, found.account, found.unique_id, session, now, now + _HOUR)
-        return effective.in_session(reader, effective.principal(reader, found), asked_for)
+        federated_user = effective.in_session(reader, effective.principal(reader, found), asked_for)
+        return replace(federated_user, session_policies=None)  # the record does not hold them: they are not known
     if found.kind is IdentityKind.ROLE:
         return _session(reader, found, session or SESSION, now)
     return effective.principal(reader, found)
