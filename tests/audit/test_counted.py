@@ -132,6 +132,24 @@ def test_refusals_of_one_kind_become_one_record() -> None:
     }  # fmt: skip
 
 
+def test_refusals_of_two_services_are_two_records() -> None:
+    paper, timers = Paper(), Timers()
+    refusals = counted(paper, timers)
+    for service, region in (("iam", "us-east-1"), ("sts", None), ("iam", "us-east-1")):
+        refusals.count(
+            source="192.0.2.1",
+            error_code="SignatureDoesNotMatch",
+            event_name="",
+            event_source=f"{service}.amazonaws.com",
+            region=region,
+        )
+    timers.fire()
+    assert [(one["eventSource"], one["awsRegion"], one["serviceEventDetails"]["count"]) for one in paper.events()] == [
+        ("iam.amazonaws.com", "us-east-1", 2),
+        ("sts.amazonaws.com", "eu-west-1", 1),
+    ]
+
+
 def test_no_timer_runs_while_nothing_is_counted() -> None:
     paper, timers = Paper(), Timers()
     refusals = counted(paper, timers)
