@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 from tests.crypto.ciphertext_cases import accepted, contexts, refused  # noqa: E402
 from tests.crypto.key_cases import keys  # noqa: E402
 from tests.crypto.material_cases import materials  # noqa: E402
+from tests.crypto.session_cases import sessions  # noqa: E402
 
 VECTORS = ROOT / "tests" / "vectors"
 PROVENANCE = (
@@ -41,6 +42,7 @@ def files() -> dict[str, dict[str, Any]]:
         "context-v1.json": contexts(),
         "keys-v1.json": keys(),
         "materials-v1.json": {"provenance": OF_MATERIALS, **materials()},
+        "session-tokens-v1.json": sessions(),
     }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import string
+import zlib
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,8 @@ from keystead import errors
 from keystead.crypto.hierarchy import NO_DOMAINS, Hierarchy
 from keystead.domain.caller import PrincipalKind, Session, Token
 from keystead.services import identifiers, sessiontokens
+from tests.crypto import stranger
+from tests.crypto.vectors import load
 
 ACCOUNT, ROLE_ID = "111122223333", "AROAEXAMPLEEXAMPLE123"
 KEY_ID = "ASIAABCDEFGHIJKLMNOP"
@@ -177,3 +181,43 @@ def test_what_does_not_fit_is_refused_with_its_size() -> None:
 @pytest.mark.parametrize(("length", "percent"), [(0, 0), (1, 1), (41, 2), (4_096, 100), (4_097, 101)])
 def test_utilization_is_rounded_up(length: int, percent: int) -> None:
     assert sessiontokens.utilization(length) == percent
+
+
+# --- vectors of docs/format.md ----------------------------------------------------------------------------------------
+
+VECTORS = load("session-tokens-v1.json")
+OF_VECTORS = Hierarchy(bytes.fromhex(VECTORS["root"]), {}, NO_DOMAINS)
+
+
+def told(session: Session) -> list[Any]:
+    """The array that stands in a token, by the page alone."""
+    tags = [list(tag) for tag in session.tags]
+    return [
+        *(str(session.kind), session.account, session.identity_id, session.name, session.issued, session.expires),
+        *(session.policy, list(session.policy_arns), tags, list(session.transitive)),
+        *(session.source_identity, session.provider),
+    ]
+
+
+@pytest.mark.parametrize("vector", VECTORS["accepted"], ids=lambda vector: vector["what"])
+def test_a_token_of_the_vectors_opens_to_its_session(vector: dict[str, Any]) -> None:
+    opened = sessiontokens.open_token(OF_VECTORS, VECTORS["access_key_id"], vector["token"])
+    assert opened is not None
+    assert opened.secret.decode() == VECTORS["secret"]
+    assert told(opened.session) == vector["session"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["refused"], ids=lambda vector: vector["why"])
+def test_a_token_that_the_vectors_refuse_is_refused(vector: dict[str, Any]) -> None:
+    assert sessiontokens.open_token(OF_VECTORS, VECTORS["access_key_id"], vector["token"]) is None
+
+
+@given(sessions())
+def test_a_stranger_reads_our_tokens_by_the_page_alone(session: Session) -> None:
+    secret = identifiers.secret_access_key(os.urandom)
+    text = sessiontokens.seal(OF_VECTORS, KEY_ID, secret, session, os.urandom)
+    box = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    key = stranger.branch(bytes.fromhex(VECTORS["root"]), "tokens")
+    content = stranger.open_box(key, b"keystead/token/v1", "session", (KEY_ID,), box)
+    assert (content[:1], base64.b64encode(content[1:31]).decode()) == (b"\1", secret)
+    assert msgspec.msgpack.decode(zlib.decompressobj(-15).decompress(content[31:])) == told(session)

@@ -35,8 +35,8 @@ LONGEST: Final = 4_096
 _EXPANDED: Final = 1 << 20
 
 
-class _Content(msgspec.Struct, frozen=True, array_like=True):
-    """The session as it stands in a token."""
+class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The session as it stands in a token. An element more might limit it: it needs a new version."""
 
     kind: PrincipalKind
     account: str
@@ -99,7 +99,10 @@ def open_token(hierarchy: Hierarchy, access_key_id: str, text: str) -> Token | N
     if content is None or not content.startswith(_VERSION):
         return None
     packed = 1 + _SECRET_BYTES
-    told = _decode(_expanded(content[packed:]))
+    try:
+        told = _decode(_expanded(content[packed:]))
+    except (msgspec.MsgspecError, zlib.error, ValueError):
+        return None  # sealed by a version that we do not know
     session = Session(**{name: getattr(told, name) for name in _FIELDS})
     return Token(access_key_id, base64.b64encode(content[1:packed]), session)
 
