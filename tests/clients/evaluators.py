@@ -15,8 +15,8 @@ import pytest
 from keystead.domain.caller import Caller, Principal, PrincipalKind
 from keystead.domain.key import Key, KeyState
 from keystead.domain.policy.conditions import Context, Facts
-from keystead.domain.policy.decide import Decision, Question, decide
-from keystead.domain.policy.document import parse_identity_policy, parse_key_policy
+from keystead.domain.policy.decide import Decision, Question, decide, decide_trust
+from keystead.domain.policy.document import parse_identity_policy, parse_key_policy, parse_trust_policy
 from tests.clients.policy_cases import HOME, KEY_ID, PEOPLE, REGION, Case, values
 
 FOLDER: Final = Path(__file__).parent / "evaluator"
@@ -58,6 +58,8 @@ _FACTS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "kms:ScheduleKeyDeletionPendingWindowInDays": ("pending_window_days", str),
     "kms:BypassPolicyLockoutSafetyCheck": ("bypass_lockout", lambda text: text == "true"),
     "kms:GranteePrincipal": ("grantee_principal", str),
+    "sts:ExternalId": ("external_id", str),
+    "sts:RoleSessionName": ("role_session_name", str),
 }
 
 
@@ -83,10 +85,11 @@ def question(case: Case) -> Question:
             name, read = _FACTS[key]
             given[name] = read(value)
     context = {key.removeprefix(_CONTEXT): value for key, value in case["context"].items() if key.startswith(_CONTEXT)}
-    keyless = case["key_policy"] is None
+    keyless, trust = case["key_policy"] is None, bool(case.get("trust"))
+    parse = parse_trust_policy if trust else parse_key_policy
     facts = Facts(
         caller=caller,
-        key=None if keyless else _KEY,
+        key=None if keyless or trust else _KEY,
         encryption_context=context or None,
         request_tags=[
             (key.removeprefix(_TAG), value) for key, value in case["context"].items() if key.startswith(_TAG)
@@ -99,7 +102,7 @@ def question(case: Case) -> Question:
         resource=case["resource"],
         context=Context(facts),
         resource_account=None if keyless else HOME,
-        key_policy=None if keyless else parse_key_policy(json.dumps(case["key_policy"])),
+        key_policy=None if keyless else parse(json.dumps(case["key_policy"])),
         identity=tuple(
             (f"policy {at}", parse_identity_policy(json.dumps(each))) for at, each in enumerate(case["identity"])
         ),
@@ -109,7 +112,8 @@ def question(case: Case) -> Question:
 
 
 def ours(case: Case) -> Decision:
-    return decide(question(case))
+    asked = question(case)
+    return decide_trust(asked) if case.get("trust") else decide(asked)
 
 
 def simulation(case: Case) -> dict[str, Any]:

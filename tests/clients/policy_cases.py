@@ -136,6 +136,17 @@ ACTIONS: Final = ("kms:Encrypt", "kms:Decrypt", "kms:Encrypt", *OF_ACTION)
 KEYLESS: Final = "kms:CreateKey"
 CONTEXT_KEYS: Final = "kms:EncryptionContextKeys"
 WITH_CONTEXT: Final = ("kms:Encrypt", "kms:Decrypt", "kms:CreateGrant")
+ROLE: Final = f"arn:aws:iam::{HOME}:role/Target"
+ASSUMING: Final = ("sts:AssumeRole", "sts:AssumeRole", "sts:TagSession")
+OF_ROLE: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "sts:ExternalId": ("text", TEXTS[:4]),
+    "sts:RoleSessionName": ("text", ("blue", "alice", "night")),
+    "aws:RequestTag/a": ("text", TEXTS),
+    "aws:UserAgent": ("text", TEXTS),
+    "aws:SourceIp": ("address", ADDRESSES),
+    "aws:CurrentTime": ("date", DATES[:2]),
+    "aws:SecureTransport": ("truth", TRUTHS),
+}
 CROSSING: Final = ("kms:Encrypt", "kms:Decrypt", "kms:CreateGrant")
 
 _ORDERED: Final = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
@@ -165,12 +176,20 @@ def values(asked: Case) -> dict[str, Any]:
     prefix = "kms:EncryptionContext:"
     names = [key.removeprefix(prefix) for key in asked["context"] if key.startswith(prefix)]
     derived = {CONTEXT_KEYS: names} if names else {}
-    return {**PEOPLE[asked["who"]].keys, **asked["context"], **derived}
+    of_who = {
+        key: value for key, value in PEOPLE[asked["who"]].keys.items() if not (asked.get("trust") and "kms:" in key)
+    }
+    return {**of_who, **asked["context"], **derived}
 
 
 def case(seed: int, number: int) -> Case:
     """Case ``number`` of the seed."""
     return _Drawing(random.Random(f"{seed}/{number}")).case()
+
+
+def trust_case(seed: int, number: int) -> Case:
+    """Case ``number`` of the seed about who may have a session of a role: the key policy is the role's trust policy."""
+    return _Trusting(random.Random(f"trust {seed}/{number}")).case()
 
 
 class _Drawing:
@@ -328,6 +347,52 @@ class _Drawing:
             return self.chance.choice(equal if equal and self.often(0.45) else readable)
 
         return self._some(draw)
+
+
+class _Trusting(_Drawing):
+    """Roots are left out: STS refuses them before any policy is asked."""
+
+    def case(self) -> Case:
+        chance = self.chance
+        name = chance.choice([each for each, who in PEOPLE.items() if who.kind != "Root"])
+        self.who = PEOPLE[name]
+        self.action = chance.choice(ASSUMING)
+        self.context = {
+            key: chance.choice(found)
+            for key, (_, found) in OF_ROLE.items()
+            if self.often(0.5) and (self.action == ASSUMING[0] or not key.startswith("sts:"))
+        }
+        session = self.who.role is not None or self.who.kind == "FederatedUser"
+        return {
+            "trust": True,
+            "who": name,
+            "action": self.action,
+            "resource": ROLE,
+            "context": self.context,
+            "key_policy": self._document([self._trust() for _ in range(chance.randint(1, 3))]),
+            "identity": [self._document(self._statements(2)) for _ in range(chance.choice([0, 1, 1, 2]))],
+            "boundary": self._document(self._statements(2)) if self.often(0.2) else None,
+            "session": self._document(self._statements(2)) if session and self.often(0.4) else None,
+        }
+
+    def _trust(self) -> Json:
+        whole = self._statement(key=True)
+        return {name: value for name, value in whole.items() if name not in {"Resource", "NotResource"}}
+
+    def _action(self) -> str:
+        near = [self.action, "sts:*", "sts:Assume*", self.action.lower(), "sts:?ssumeRole"]
+        return self.chance.choice(near if self.often(0.85) else ["sts:TagSession", "sts:GetSessionToken", "sts:Set*"])
+
+    def _resource(self) -> str:
+        near = ["*", ROLE, f"arn:aws:iam::{HOME}:role/*", "arn:aws:iam::*:role/T*"]
+        return self.chance.choice(near if self.often(0.85) else [f"arn:aws:iam::{HOME}:role/Other"])
+
+    def _key(self) -> tuple[str, str, Any]:
+        if self.often(0.3):
+            name = self.chance.choice(OF_WHO[:-1])
+            return "arn" if name == "aws:PrincipalArn" else "text", name, self.who.keys.get(name)
+        name = self.chance.choice(list(OF_ROLE))
+        return OF_ROLE[name][0], name, self.context.get(name)
 
 
 def _readable(kind: str, text: str) -> bool:

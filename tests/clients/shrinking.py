@@ -40,7 +40,7 @@ def _simplifications(case: Case) -> Iterator[tuple[Path, Callable[[Any], Any]]]:
     for at in range(len(case["identity"])):
         yield ("identity",), _without(at)
     for path in _documents(case):
-        yield from _of_document(case, path)
+        yield from _of_document(case, path, trust=bool(case.get("trust")) and path == ("key_policy",))
     for key in case["context"]:
         yield ("context",), _without_member(key)
 
@@ -53,7 +53,7 @@ def _documents(case: Case) -> Iterator[Path]:
         yield ("identity", at)
 
 
-def _of_document(case: Case, path: Path) -> Iterator[tuple[Path, Callable[[Any], Any]]]:
+def _of_document(case: Case, path: Path, *, trust: bool) -> Iterator[tuple[Path, Callable[[Any], Any]]]:
     document: Any = case
     for step in path:
         document = document[step]
@@ -67,7 +67,7 @@ def _of_document(case: Case, path: Path) -> Iterator[tuple[Path, Callable[[Any],
         here: Path = (*path, "Statement", at)
         if len(statements) > 1:
             yield (*path, "Statement"), _without(at)
-        for name in ("Action", "Resource"):
+        for name in ("Action",) if trust else ("Action", "Resource"):
             if statement.get(name) != "*":
                 yield here, _everything(name)
         if (

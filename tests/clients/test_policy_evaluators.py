@@ -18,7 +18,7 @@ import pytest
 
 from tests.clients.evaluators import Program, ours
 from tests.clients.explained import EXPLAINED, Explained
-from tests.clients.policy_cases import OPERATORS, Case, case
+from tests.clients.policy_cases import OPERATORS, Case, case, trust_case
 from tests.clients.shrinking import smallest
 
 pytestmark = pytest.mark.clients
@@ -58,12 +58,14 @@ def rule_for(program: Program, asked: Case, by: Answers) -> Explained:
     )
 
 
-def compared(program: Program, count: int, by: Answers = keystead) -> tuple[Counter[str], Counter[bool]]:
+def compared(
+    program: Program, count: int, by: Answers = keystead, drawn: Callable[[int, int], Case] = case
+) -> tuple[Counter[str], Counter[bool]]:
     """How many differences each rule explained, and how often Keystead allowed."""
     reasons: Counter[str] = Counter()
     allowed: Counter[bool] = Counter()
     different: list[Case] = []
-    for asked, answer in program.answers(case(SEED, number) for number in range(count)):
+    for asked, answer in program.answers(drawn(SEED, number) for number in range(count)):
         assert "refused" not in answer, f"{answer['refused']}: {json.dumps(asked)}"
         assert not answer["ignored"], f"the other passed over {answer['ignored']}: {json.dumps(asked)}"
         mine = by(asked)
@@ -75,9 +77,12 @@ def compared(program: Program, count: int, by: Answers = keystead) -> tuple[Coun
     return reasons, allowed
 
 
+@pytest.mark.parametrize("drawn", [case, trust_case])
 @pytest.mark.parametrize("count", [SAMPLE, *LONG])
-def test_the_two_evaluators_agree_or_the_difference_is_explained(program: Program, count: int) -> None:
-    reasons, allowed = compared(program, count)
+def test_the_two_evaluators_agree_or_the_difference_is_explained(
+    program: Program, count: int, drawn: Callable[[int, int], Case]
+) -> None:
+    reasons, allowed = compared(program, count, drawn=drawn)
     print(
         f"{count} cases of seed {SEED}: {allowed[True]} allowed, {allowed[False]} denied, {reasons.total()} explained"
     )
