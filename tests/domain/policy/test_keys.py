@@ -153,7 +153,6 @@ READINGS: list[tuple[str, Facts, tuple[str, ...]]] = [
     ("kms:ViaService", Facts(caller=caller(via=Via("ec2.r.amazonaws.com"))), ("ec2.r.amazonaws.com",)),
     ("kms:WrappingAlgorithm", Facts(wrapping_algorithm="RSAES_OAEP_SHA_256"), ("RSAES_OAEP_SHA_256",)),
     ("kms:WrappingKeySpec", Facts(wrapping_key_spec="RSA_4096"), ("RSA_4096",)),
-    ("sts:DurationSeconds", Facts(session_seconds=900), ("900",)),
     ("sts:ExternalId", Facts(external_id="e"), ("e",)),
     ("sts:RoleSessionName", Facts(role_session_name="night"), ("night",)),
     ("sts:SourceIdentity", Facts(session_source_identity="i", source_identity="other"), ("i",)),

@@ -47,7 +47,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``source_identity``, ``token_issued``, ``federated_provider``, ``mfa_present`` and ``claims`` are those of the
     caller's session unless they are given. ``session_source_identity`` is that of the session it asks for, like the
-    external id, the name, the seconds and the transitive tag keys. ``claims`` are what an identity provider says, by the
+    external id, the name and the transitive tag keys. ``claims`` are what an identity provider says, by the
     whole names of their condition keys (``token.example.com:sub``), one pair for each value. ``policy_arn`` is the
     managed policy that an IAM request attaches or detaches.
     """
@@ -113,7 +113,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str | None = None
     role_session_name: str | None = None
     session_source_identity: str | None = None
-    session_seconds: int | None = None
     transitive_tag_keys: Sequence[str] | None = None
     claims: Sequence[tuple[str, str]] | None = None
     policy_arn: str | None = None
@@ -497,7 +496,6 @@ KEYS: Final[Mapping[str, Row]] = {
     "kms:viaservice": Row(_of_kms(_via_service)),
     "kms:wrappingalgorithm": Row(_fact("wrapping_algorithm")),
     "kms:wrappingkeyspec": Row(_fact("wrapping_key_spec")),
-    "sts:durationseconds": Row(_fact("session_seconds")),
     "sts:externalid": Row(_fact("external_id")),
     "sts:rolesessionname": Row(_fact("role_session_name")),
     "sts:sourceidentity": Row(_fact("session_source_identity")),

@@ -55,11 +55,10 @@ def create_role(call: Call[shapes.CreateRoleRequest]) -> Change:
     request, account = call.request, call.caller.account
     path = request.path or naming.ROOT_PATH
     added = tags.given(request.tags)
-    values: dict[str, Any] = {"request_tags": added, "permissions_boundary": request.permissions_boundary}
     resource = arn.role_arn(account, path, request.role_name)
-    call.permit("iam:CreateRole", resource, **values)
+    call.permit("iam:CreateRole", resource, request_tags=added, permissions_boundary=request.permissions_boundary)
     if added:
-        call.permit("iam:TagRole", resource, **values)
+        call.permit("iam:TagRole", resource, request_tags=added)
     role = Identity(
         IdentityKind.ROLE,
         account,
@@ -94,7 +93,7 @@ def create_role(call: Call[shapes.CreateRoleRequest]) -> Change:
 
 @operation("iam:GetRole")
 def get_role(call: Call[shapes.GetRoleRequest]) -> shapes.GetRoleResponse:
-    role = resources.permitted_role(call, call.request.role_name)
+    role = resources.permitted_role(call, call.request.role_name, bounded=True)
     found = _shown(
         call,
         role,
@@ -129,7 +128,7 @@ def list_roles(call: Call[shapes.ListRolesRequest]) -> shapes.ListRolesResponse:
 @operation("iam:UpdateRole", mutates=True)
 def update_role(call: Call[shapes.UpdateRoleRequest]) -> Change:
     request = call.request
-    role = resources.permitted_role(call, request.role_name)
+    role = resources.permitted_role(call, request.role_name, bounded=True)
     changed = replace(
         role,
         description=role.description if request.description is None else request.description or None,
@@ -140,7 +139,7 @@ def update_role(call: Call[shapes.UpdateRoleRequest]) -> Change:
 
 @operation("iam:UpdateRoleDescription", mutates=True)
 def update_role_description(call: Call[shapes.UpdateRoleDescriptionRequest]) -> Change:
-    role = resources.permitted_role(call, call.request.role_name)
+    role = resources.permitted_role(call, call.request.role_name, bounded=True)
     changed = replace(role, description=call.request.description or None)
     found = _shown(call, changed, description=changed.description)
     return _kept_if_other(role, changed, shapes.UpdateRoleDescriptionResponse(role=found))
@@ -148,13 +147,13 @@ def update_role_description(call: Call[shapes.UpdateRoleDescriptionRequest]) -> 
 
 @operation("iam:UpdateAssumeRolePolicy", mutates=True)
 def update_assume_role_policy(call: Call[shapes.UpdateAssumeRolePolicyRequest]) -> Change:
-    role = resources.permitted_role(call, call.request.role_name)
+    role = resources.permitted_role(call, call.request.role_name, bounded=True)
     return _kept_if_other(role, replace(role, trust=trust.bound(call, call.request.policy_document)))
 
 
 @operation("iam:DeleteRole", mutates=True)
 def delete_role(call: Call[shapes.DeleteRoleRequest]) -> Change:
-    role = resources.permitted_role(call, call.request.role_name)
+    role = resources.permitted_role(call, call.request.role_name, bounded=True)
     if role.inline:
         raise errors.must_first("delete policies")
     if role.attached:

@@ -46,11 +46,10 @@ def create_user(call: Call[shapes.CreateUserRequest]) -> Change:
     request, account = call.request, call.caller.account
     path = request.path or naming.ROOT_PATH
     added = tags.given(request.tags)
-    values: dict[str, Any] = {"request_tags": added, "permissions_boundary": request.permissions_boundary}
     resource = arn.user_arn(account, path, request.user_name)
-    call.permit("iam:CreateUser", resource, **values)
+    call.permit("iam:CreateUser", resource, request_tags=added, permissions_boundary=request.permissions_boundary)
     if added:
-        call.permit("iam:TagUser", resource, **values)
+        call.permit("iam:TagUser", resource, request_tags=added)
     held = tags.merged((), added, folded=True)
     boundary = attachments.boundary(call, request.permissions_boundary)
     taken, users = call.facts.read(

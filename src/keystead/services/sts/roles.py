@@ -41,7 +41,6 @@ def assume_role(call: Call[AssumeRoleRequest]) -> AssumeRoleResponse:
     facts = {
         "external_id": request.external_id,
         "role_session_name": request.role_session_name,
-        "session_seconds": request.duration_seconds,
     }
     role = find(call, request.role_arn)
     if role is None or who.kind is PrincipalKind.FEDERATED_USER:

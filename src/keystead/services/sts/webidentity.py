@@ -39,7 +39,7 @@ def assume_role_with_web_identity(call: Call[AssumeRoleWithWebIdentityRequest]) 
     if role is None:
         call.asked = True
         raise errors.web_identity_denied(ASSUME, detail="no such role")
-    facts = {"role_session_name": request.role_session_name, "session_seconds": request.duration_seconds}
+    facts = {"role_session_name": request.role_session_name}
     permit(call, role, ASSUME, tagging, source, facts)
     seconds = seconds_of_role(request.duration_seconds, role.max_session, chained=False)
     policy, arns = limits(call, role.account, request.policy, request.policy_arns)
