@@ -75,7 +75,7 @@ def roles_not_for_root() -> Refusal:
 
 
 def role_out_of_reach(caller_arn: str, action: str, role_arn: str) -> Refusal:
-    """There is no such role. One that does not trust the caller looks the same (`policy.sentences.no_session`)."""
+    """To a federated user no role is there. Whoever a role does not trust is told the same (`policy.sentences.no_session`)."""
     return access_denied(f"User: {caller_arn} is not authorized to perform: {action} on resource: {role_arn}")
 
 

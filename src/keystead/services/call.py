@@ -7,6 +7,8 @@ whose `Gate` is a Call with capabilities besides, and starts each of them here.
 Guarantees: nothing is authorized by being asked for in the wrong order. `asked` tells the dispatcher whether permission
 was asked at all."""
 
+# length: all that asks for permission stands together, so that nothing is asked in another way
+
 from __future__ import annotations
 
 import uuid
@@ -28,6 +30,7 @@ from keystead.domain.key import Key
 from keystead.domain.policy import decide, document, sentences
 from keystead.domain.policy.facts import Context
 from keystead.domain.policy.facts import Facts as Conditions
+from keystead.domain.policy.statements import policy_of
 from keystead.domain.states import States
 from keystead.services import founding, granttokens, identifiers, markers, sessiontokens
 from keystead.services.facts import Answer, Facts, LoadedKey, bears, compile_key
@@ -126,6 +129,12 @@ class Call(Generic[R]):
         resource = (ROLE_RESOURCE, role.account, role.arn)
         if resource not in self.resources:  # a session may need several permissions
             self.resources.append(resource)
+
+    def no_role(self, permission: str, role_arn: str, account: str, **values: Any) -> errors.Refusal:
+        """The refusal of a session of a role that is not there: that of one that trusts nobody."""
+        question = self._question(permission, role_arn, account, {**values, "resource_tags": ()})
+        question.key_policy = policy_of(())
+        return errors.access_denied(sentences.no_session(question, decide.decide_trust(question)))
 
     def _permit(self, permission: str, resource: str, values: Mapping[str, Any], shown: str | None = None) -> None:
         question = self._question(permission, resource, self.caller.account, values)

@@ -31,7 +31,7 @@ ASSUME: Final = "sts:AssumeRole"
 )
 def assume_role(call: Call[AssumeRoleRequest]) -> AssumeRoleResponse:
     request, who = call.request, call.caller.principal
-    account_of(request.role_arn)
+    account = account_of(request.role_arn)
     if who.kind is PrincipalKind.ROOT:
         call.asked = True
         raise errors.roles_not_for_root()
@@ -42,10 +42,12 @@ def assume_role(call: Call[AssumeRoleRequest]) -> AssumeRoleResponse:
         "external_id": request.external_id,
         "role_session_name": request.role_session_name,
     }
-    role = find(call, request.role_arn)
-    if role is None or who.kind is PrincipalKind.FEDERATED_USER:
+    if who.kind is PrincipalKind.FEDERATED_USER:
         call.asked = True
         raise errors.role_out_of_reach(call.caller.arn, ASSUME, request.role_arn)
+    role = find(call, request.role_arn)
+    if role is None:
+        raise call.no_role(ASSUME, request.role_arn, account, **asked_of(tagging, source, facts))
     permit(call, role, ASSUME, tagging, source, facts)
     seconds = seconds_of_role(
         request.duration_seconds, role.max_session, chained=who.kind is PrincipalKind.ASSUMED_ROLE
@@ -95,17 +97,22 @@ def permit(
 ) -> None:
     """Ask all that a session with these tags and this source identity needs of the role's trust policy and of the
     caller's own policies."""
-    facts = {
-        **facts,
-        "request_tags": tagging.passed or None,
-        "transitive_tag_keys": tagging.transitive or None,
-        "session_source_identity": source,
-    }
+    facts = asked_of(tagging, source, facts)
     call.permit_role(action, role, **facts)
     if tagging.asked:
         call.permit_role("sts:TagSession", role, **facts)
     if source is not None:
         call.permit_role("sts:SetSourceIdentity", role, **facts)
+
+
+def asked_of(tagging: Tagged, source: str | None, facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a request for a session, for condition keys."""
+    return {
+        **facts,
+        "request_tags": tagging.passed or None,
+        "transitive_tag_keys": tagging.transitive or None,
+        "session_source_identity": source,
+    }
 
 
 def user_of(role: Identity, name: str) -> AssumedRoleUser:
