@@ -8,17 +8,20 @@ import signal
 from tests.faults import running
 from tests.faults.conftest import Start
 from tests.faults.ledger import Examination
-from tests.faults.load import Load
+from tests.faults.load import Client, Load
+from tests.faults.store import torn
 
 
 class Life:
     """``faults`` are planted in every server of this life but the last, which is as it is."""
 
-    def __init__(self, start: Start, *faults: str, clients: int = 6, seed: int = 1) -> None:
+    def __init__(
+        self, start: Start, *faults: str, clients: int = 6, seed: int = 1, kind: type[Client] = Client
+    ) -> None:
         self.server = start("quick", "anchors-often", *faults)
         self.chance = random.Random(seed)
         self._up = True
-        self.load = Load(clients, self._port, running.signer(self.server), seed)
+        self.load = Load(clients, self._port, running.signer(self.server), seed, kind)
 
     def _port(self) -> int | None:
         return running.port(self.server) if self._up else None
@@ -63,6 +66,7 @@ class Life:
         self.server.program = ["-m", "keystead"]
         with self.server, running.connected(self.server) as wire:
             examination = Examination(self.load.pages, self.server.data / "journal")
-            examination.compare_with(wire)
+            examination.compare_with(wire, self.load.held)
         running.verified(self.server)
+        assert not torn(self.server.data / "keystead.db")
         return examination

@@ -7,15 +7,14 @@ it takes another as soon as a server is there again, and goes on without knowing
 from __future__ import annotations
 
 import base64
-import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from tests.faults.ledger import DONE, LOST, Entry, Page, Place
+from tests.faults.ledger import DONE, LOST, Entry, Page, Place, holdings
 from tests.faults.wire import Answer, Lost, Signer, Wire
 
 # Where a server is to be found now; None while there is none.
@@ -23,11 +22,15 @@ Port = Callable[[], int | None]
 
 # What a refusal of the service's own rules is; anything else that is no success is a fault.
 _RULES = frozenset({"DisabledException", "KMSInvalidStateException", "AlreadyExistsException", "NotFoundException"})
-_GONE = ""
 
 
 class Client(threading.Thread):
-    """One thread of the load. `page` is what it wrote down, `fault` what it could not explain."""
+    """One thread of the load. `page` is what it wrote down, `fault` what it could not explain, `held` what such clients
+    made as a server tells it."""
+
+    service = "kms"
+    held: Callable[[Wire], Iterator[tuple[Place, str]]] = staticmethod(holdings)
+    rules = _RULES
 
     def __init__(self, number: int, port: Port, signer: Signer, seed: int) -> None:
         super().__init__(name=f"client-{number}", daemon=True)
@@ -110,14 +113,14 @@ class Client(threading.Thread):
         if wire is None:
             return None
         try:
-            answer = wire.exchange(self._signer.request(operation, json.dumps(members).encode(), name))
+            answer = wire.exchange(self._signer.asked(self.service, operation, members, name))
         except Lost:
             wire.close()
             self._wire = None
             outcome = LOST
         else:
             outcome = DONE if answer.ok else answer.code
-            if outcome and outcome not in _RULES:
+            if outcome and outcome not in self.rules:
                 raise AssertionError(f"{name} {operation} {members}: {answer}")
         self.page.entries.append(Entry(name, operation, outcome, place, value))
         return answer
@@ -139,8 +142,9 @@ class Client(threading.Thread):
 class Load:
     """Several clients at once; use as a context manager. Raises at the end what a client could not explain."""
 
-    def __init__(self, clients: int, port: Port, signer: Signer, seed: int) -> None:
-        self.clients = [Client(number, port, signer, seed) for number in range(clients)]
+    def __init__(self, clients: int, port: Port, signer: Signer, seed: int, kind: type[Client] = Client) -> None:
+        self.held = kind.held
+        self.clients = [kind(number, port, signer, seed) for number in range(clients)]
 
     @property
     def pages(self) -> list[Page]:

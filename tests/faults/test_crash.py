@@ -14,6 +14,8 @@ import pytest
 from tests.faults.conftest import Start
 from tests.faults.ledger import DONE, LOST, Examination, Gap
 from tests.faults.life import Life
+from tests.faults.load import Client
+from tests.faults.staff import Staff
 
 
 def live(life: Life, workers: int, supervisors: int, calls: int) -> Examination:
@@ -40,10 +42,21 @@ def test_nothing_acknowledged_is_lost_when_workers_and_supervisors_are_killed(st
     assert outcomes >= {DONE, LOST, "DisabledException", "KMSInvalidStateException"}
 
 
+def test_users_groups_and_roles_are_whole_when_workers_and_supervisors_are_killed(start: Start) -> None:
+    found = live(Life(start, kind=Staff), workers=6, supervisors=2, calls=80)
+    assert found.done > 300
+    assert found.lost > 0
+    kinds = {"User", "Role", "group", "member", "access key", "attached to User", "attached to Role"}
+    assert {place for place, _ in found.values()} == kinds
+    done = {entry.operation for page in found.pages for entry in page.entries if entry.outcome == DONE}
+    assert done >= {"CreateUser", "AttachRolePolicy", "CreateAccessKey", "DeleteAccessKey", "DeleteUser", "DeleteRole"}
+
+
 @pytest.mark.nightly
+@pytest.mark.parametrize("kind", [Client, Staff])
 @pytest.mark.parametrize("seed", range(6))
-def test_nothing_acknowledged_is_lost_in_hundreds_of_kills(start: Start, seed: int) -> None:
-    found = live(Life(start, seed=100 + seed), workers=60, supervisors=10, calls=120)
+def test_nothing_acknowledged_is_lost_in_hundreds_of_kills(start: Start, seed: int, kind: type[Client]) -> None:
+    found = live(Life(start, seed=100 + seed, kind=kind), workers=60, supervisors=10, calls=120)
     print(f"{found.done} done, {found.lost} lost, {found.recovered} of them came true")
     assert found.lost > 0
 
@@ -55,7 +68,8 @@ def test_nothing_acknowledged_is_lost_in_hundreds_of_kills(start: Start, seed: i
         ("skips-records", "has 0 records|the journal says"),
     ],
 )
-def test_a_planted_fault_is_caught(start: Start, fault: str, gap: str) -> None:
-    life = Life(start, fault)
+@pytest.mark.parametrize("kind", [Client, Staff])
+def test_a_planted_fault_is_caught(start: Start, fault: str, gap: str, kind: type[Client]) -> None:
+    life = Life(start, fault, kind=kind)
     with pytest.raises(Gap, match=gap):
         live(life, workers=0, supervisors=0, calls=60)

@@ -16,6 +16,9 @@ from tests.faults import power, running
 from tests.faults.conftest import Start
 from tests.faults.ledger import Examination
 from tests.faults.life import Life
+from tests.faults.load import Client
+from tests.faults.staff import Staff
+from tests.faults.store import torn
 
 
 def cut_under_load(
@@ -27,11 +30,13 @@ def cut_under_load(
     faults: tuple[str, ...] = (),
     calls: int = 150,
     chance: random.Random | None = None,
+    kind: type[Client] = Client,
 ) -> Examination:
     """Load, deaths of workers, the cut, and the examination of the server that starts behind it."""
     log = tmp_path / "synced"
     markers = {death: tmp_path / death.replace(":", "-") for death in deaths}
-    life = Life(start, f"{sync}={log}", *faults, *(f"die={death}:{marker}" for death, marker in markers.items()))
+    dying = [f"die={death}:{marker}" for death, marker in markers.items()]
+    life = Life(start, f"{sync}={log}", *faults, *dying, kind=kind)
     with life.load:
         for death, marker in markers.items():
             running.soon(lambda marker=marker: marker.exists() or life.faulty, f"{death} strikes")
@@ -44,8 +49,14 @@ def cut_under_load(
     running.verified(server)
     with running.connected(server) as wire:
         examination = Examination(life.load.pages, server.data / "journal")
-        examination.compare_with(wire)
+        examination.compare_with(wire, life.load.held)
+    assert not torn(server.data / "keystead.db")
     return examination
+
+
+def test_users_groups_and_roles_survive_a_power_cut(start: Start, tmp_path: Path) -> None:
+    deaths = ("committed:20", "written:40")
+    assert cut_under_load(start, tmp_path, deaths=deaths, chance=random.Random(1), kind=Staff).done > 50
 
 
 @pytest.mark.parametrize("seed", [None, 1])
@@ -65,7 +76,8 @@ def test_acknowledged_records_survive_many_power_cuts(start: Start, tmp_path: Pa
     chance = random.Random(seed)
     points = ["written", "half-written", "durable", "committed", "acknowledged", "replied"]
     deaths = tuple(f"{chance.choice(points)}:{passes}" for passes in (10, 40, 90))
-    cut_under_load(start, tmp_path, deaths=deaths, calls=chance.randrange(50, 400), chance=chance)
+    calls = chance.randrange(50, 400)
+    cut_under_load(start, tmp_path, deaths=deaths, calls=calls, chance=chance, kind=Staff if seed % 2 else Client)
 
 
 def test_a_journal_that_does_not_sync_is_caught(start: Start, tmp_path: Path) -> None:
