@@ -82,10 +82,19 @@ def committed(death: Death) -> None:
 
 
 def published(death: Death) -> None:
-    """The epoch is published, the record is not with the journal yet."""
+    """The epoch of a change is published, the record is not with the journal yet. (What changes nothing publishes too.)"""
     from keystead.services.commit import Committer
 
-    after(Committer, "published", death)
+    def make(real: Any) -> Any:
+        def dying(committer: Committer, done: Any, outcome: Any) -> None:
+            if outcome.error is None:
+                committer.published(outcome.made.epoch)
+                death.strike()
+            real(committer, done, outcome)
+
+        return dying
+
+    swap(Committer, "_committed", make)
 
 
 def half_written(death: Death) -> None:

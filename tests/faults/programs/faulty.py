@@ -217,16 +217,16 @@ def skips_records(_value: str) -> None:
     passed = [0]
 
     def make(real: Any) -> Any:
-        def skipping(committer: Committer, done: Any, future: Any) -> None:
-            passed[0] += future.exception() is None
-            if passed[0] % 5 == 4 and future.exception() is None:
-                committed = future.result()
+        def skipping(committer: Committer, done: Any, outcome: Any) -> None:
+            passed[0] += outcome.error is None
+            if passed[0] % 5 == 4 and outcome.error is None:
+                committed = outcome.made
                 committer.published(committed.epoch)
                 for outbox in committed.outbox:
                     committer._settle(outbox, b"", None)
                 done(committed.decided)
             else:
-                real(committer, done, future)
+                real(committer, done, outcome)
 
         return skipping
 
