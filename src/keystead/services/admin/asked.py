@@ -225,7 +225,6 @@ _TELLABLE: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "kms:signingalgorithm": ("signing_algorithm", str),
     "kms:wrappingalgorithm": ("wrapping_algorithm", str),
     "kms:wrappingkeyspec": ("wrapping_key_spec", str),
-    "sts:durationseconds": ("session_seconds", int),
     "sts:externalid": ("external_id", str),
     "sts:rolesessionname": ("role_session_name", str),
     "sts:sourceidentity": ("session_source_identity", str),
