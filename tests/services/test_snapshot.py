@@ -4,11 +4,14 @@ every worker, and what did not change stays the very same object."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from keystead.domain.caller import Principal, PrincipalKind, Token
 from keystead.domain.policy import document
@@ -238,6 +241,84 @@ def test_all_users_of_a_group_cost_one_compilation_of_its_policies(
     assert len(policies) == 100
     assert sorted(compiled) == sorted([GET, PUT])
     assert len({id(policy) for each in policies for _, policy in each.identity}) == 2
+
+
+def test_however_many_identities_change_at_once_what_is_kept_is_searched_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = user("carol", account=OTHER)
+    users = [user(f"u{number}") for number in range(50)]
+    world.put(stranger, *users)
+    world.key(stranger, "AKIA0")
+    for number, each in enumerate(users):
+        world.key(each, f"AKIA1{number}")
+    names = ["AKIA0", *(f"AKIA1{number}" for number in range(50))]
+    snapshot = world.workers[0]
+    before = {name: world.credential(name) for name in names}
+    for found in before.values():
+        assert found is not None
+        snapshot.policies(found.principal)
+    searches: list[int] = []
+    search = Snapshot._forget_principals
+
+    def counted(self: Snapshot, changed: Callable[[Principal], bool]) -> None:
+        looked: list[Principal] = []
+        search(self, lambda principal: looked.append(principal) or changed(principal))  # type: ignore[func-returns-value]
+        searches.append(len(looked))
+
+    monkeypatch.setattr(Snapshot, "_forget_principals", counted)
+    changed = [replace(each, inline=(("get", GET),)) for each in users[:40]]
+
+    def many(transaction: Transaction) -> None:
+        for each in changed:
+            transaction.put_identity(each)
+
+    world.write(many, touches=tuple(change.touch_identity(each) for each in changed))
+    snapshot.refresh()
+    assert searches == [3 * 51], "once each: access keys, principals, compiled policies"
+    gone = {f"AKIA1{number}" for number in range(40)}
+    assert {name for name in names if name not in snapshot._credentials.entries} == gone
+    assert {name for name in names if world.credential(name) is not before[name]} == gone
+
+
+KINDS = (change.PRINCIPAL, change.GROUP, change.POLICY, change.ACCESS_KEY)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 7)), max_size=6))
+def test_changes_that_come_together_forget_what_they_forget_one_by_one(changes: list[tuple[str, int]]) -> None:
+    holders = [user(f"u{number}", account=OTHER if number % 2 else user().account) for number in range(8)]
+    touches = []
+    for kind, number in changes:
+        holder = holders[number]
+        if kind == change.ACCESS_KEY:
+            touches.append(change.touch_access_key(holder.account, f"AKIA{number}"))
+        elif kind == change.PRINCIPAL:
+            touches.append(change.touch_identity(holder))
+        else:
+            touches.append(change.Touch(kind, holder.account, "", "of all"))
+    with TemporaryDirectory() as place:
+        world = World(Path(place))
+        world.put(*holders)
+        for number, holder in enumerate(holders):
+            world.key(holder, f"AKIA{number}")
+        together, single = world.workers
+        for snapshot in (together, single):
+            snapshot.refresh()
+            for number in range(8):
+                found = snapshot.credential(f"AKIA{number}")
+                assert found is not None
+                snapshot.policies(found.principal)
+        for touch in touches:
+            world.write(touches=(touch,))
+            single.refresh()
+        together.refresh()
+        left = [
+            (set(one._credentials.entries), set(one._principals.entries), len(one._policies.entries))
+            for one in (together, single)
+        ]
+        world.close()
+    assert left[0] == left[1]
 
 
 def test_what_is_kept_is_bounded(world: World) -> None:

@@ -144,11 +144,23 @@ class Snapshot:
             self._forget_everything()
         if len(rows) == _CATCH_UP_ROWS:  # perhaps there are more: begin anew rather than miss one
             self._forget_everything()
+        identities: set[str] = set()
+        accounts: set[str] = set()
         for row in rows:
-            self._forget(row)
+            if row.kind == change.PRINCIPAL:
+                identities.add(row.subject)
+            elif row.kind in {change.GROUP, change.POLICY}:
+                accounts.add(row.account)
+            else:
+                self._forget(row)
+        if identities or accounts:
+            self._forget_principals(
+                lambda principal: principal.identity_id in identities or principal.account in accounts
+            )
         self.epoch = last
 
     def _forget(self, row: ChangeRow) -> None:
+        """Forget what a row names that is found without a search."""
         if row.kind == change.KEY:
             gone = self._keys.entries.pop((row.account, row.region, row.subject), None)
             if gone is not None:
@@ -163,14 +175,11 @@ class Snapshot:
             self._aliases.entries.pop((row.account, row.region, row.subject), None)
         elif row.kind == change.ACCESS_KEY:
             self._credentials.entries.pop(row.subject, None)
-        elif row.kind == change.PRINCIPAL:
-            self._forget_principals(lambda principal: principal.identity_id == row.subject)
-        elif row.kind in {change.GROUP, change.POLICY}:
-            self._forget_principals(lambda principal: principal.account == row.account)
         else:  # a kind this version does not know was written by a newer one: trust nothing that is cached
             self._forget_everything()
 
     def _forget_principals(self, changed: Callable[[Principal], bool]) -> None:
+        """One pass over every cache of principals: to be called once for all that has changed, however much it is."""
         credentials, principals, policies = (
             self._credentials.entries,
             self._principals.entries,
