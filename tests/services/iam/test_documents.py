@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any, cast
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keystead.domain.policy import written
 from keystead.errors import Refusal
-from keystead.services.iam import documents, tags
+from keystead.services.iam import documents, policies, tags, trust
 
 ALLOW = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}'
 DENY = ALLOW.replace("Allow", "Deny")
@@ -61,6 +64,28 @@ def test_all_inline_policies_together_have_one_size() -> None:
         put(inline, "c", most=room)
     assert refusal(caught) == ("LimitExceeded", f"Maximum policy size of {room} bytes exceeded for user ann")
     put(inline, "A", DENY, most=room)  # in the place of the one that is there
+
+
+@pytest.mark.parametrize(
+    ("write", "code"),
+    [
+        (lambda text: put((), "a", text), "LimitExceeded"),
+        (policies.check_document, "LimitExceeded"),
+        (lambda text: trust.bound(cast(Any, None), text), "LimitExceeded"),
+    ],
+    ids=["inline", "managed", "trust"],
+)
+def test_what_is_too_large_is_refused_before_it_is_read(
+    write: Callable[[str], object], code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(text: str, **_: bool) -> None:
+        raise AssertionError("read")
+
+    for check in ("check_identity_policy", "check_trust_policy"):
+        monkeypatch.setattr(written, check, read)
+    with pytest.raises(Refusal) as caught:
+        write(ALLOW.replace('"*"', json.dumps("arn:aws:kms:us-east-1:1:key/*" + "a?" * 60_000)))
+    assert caught.value.code == code
 
 
 def test_a_policy_that_is_not_there_cannot_be_deleted() -> None:

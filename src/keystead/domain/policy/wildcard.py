@@ -145,17 +145,17 @@ def _bitwise(runs: list[list[str]]) -> Matcher:
     survives any character.
     """
     tokens: list[str] = []
-    stay = 0
+    stars: list[int] = []
     for number, run in enumerate(runs):
         if number:
-            stay |= 1 << len(tokens)
+            stars.append(len(tokens))
         for token in run:
             tokens.extend(_units(token) if token else (_ONE,))
-    anything = sum(1 << at for at, token in enumerate(tokens) if token == _ONE)
-    steps: dict[str, int] = {}
+    places: dict[str, list[int]] = {}
     for at, token in enumerate(tokens):
-        if token != _ONE:
-            steps[token] = steps.get(token, anything) | 1 << at
+        places.setdefault(token, []).append(at)
+    stay, anything = _bits(stars), _bits(places.pop(_ONE, []))
+    steps = {token: anything | _bits(at) for token, at in places.items()}
     accepted = 1 << len(tokens)
 
     def matches(text: str) -> bool:
@@ -167,6 +167,17 @@ def _bitwise(runs: list[list[str]]) -> Matcher:
         return bool(state & accepted)
 
     return matches
+
+
+def _bits(places: Sequence[int]) -> int:
+    """The integer whose bits at these places, which ascend, are set: in one pass, where shifting one in after the other
+    would copy all that is there each time."""
+    if not places:
+        return 0
+    marks = bytearray((places[-1] >> 3) + 1)
+    for at in places:
+        marks[at >> 3] |= 1 << (at & 7)
+    return int.from_bytes(marks, "little")
 
 
 def _units(text: str) -> str:

@@ -42,15 +42,15 @@ def found(inline: Inline, name: str) -> str | None:
 
 
 def put(inline: Inline, name: str, text: str, *, kind: str, owner: str, most: int) -> Inline:
-    """The inline policies with this one among them, which is checked first. ``most`` is how large all of them together
-    may be; ``kind`` and ``owner`` are for the sentence that refuses more."""
-    check(text)
+    """The inline policies with this one among them. ``most`` is how large all of them together may be, which is looked
+    at before the document is read; ``kind`` and ``owner`` are for the sentence that refuses more."""
     folded = name.lower()
     kept = dict(inline)
     name = next((own for own in kept if own.lower() == folded), name)
     kept[name] = text
     if _total(kept.values()) > most:
         raise errors.inline_policies_too_large(kind, owner, most)
+    check(text)
     return tuple(sorted(kept.items()))
 
 

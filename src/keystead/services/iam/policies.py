@@ -31,9 +31,9 @@ _AT_ONCE: Final = 200
 
 def check_document(text: str) -> None:
     """Refuse what is no policy of an identity, and what is larger than a managed policy may be."""
-    written.check_identity_policy(text, managed=True)
-    if documents.size(text) > POLICY_SIZE:
+    if documents.size(text) > POLICY_SIZE:  # first: to read a large one takes long
         raise errors.quota_reached("PolicySize", POLICY_SIZE)
+    written.check_identity_policy(text, managed=True)
 
 
 def changeable(call: Call[Any], policy_arn: str, **values: Any) -> ManagedPolicy:
