@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keystead.domain import limits, pages
 from keystead.model.shapes import Service
@@ -48,3 +50,18 @@ def test_a_limit_of_the_model_is_still_a_constraint(play: Any) -> None:
 def test_a_full_page_is_not_the_last_when_there_is_one_more() -> None:
     assert pages.cut([1, 2, 3], 2) == pages.Page([1, 2], True)
     assert pages.cut([1, 2], 2) == pages.Page([1, 2], False)
+
+
+@given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 10), st.integers(0, 20))
+def test_a_page_ends_where_its_items_weigh_too_much_and_has_one_at_least(
+    items: list[int], limit: int, most: int
+) -> None:
+    rest = iter(items[: limit + 1])
+    page = pages.cut(rest, limit, lambda item: item, most)
+    shown = len(page.items)
+    assert list(page.items) == items[:shown]
+    assert page.truncated is (shown < len(items))
+    assert sum(page.items) <= most or shown == 1
+    if page.truncated:
+        assert shown == limit or sum(items[: shown + 1]) > most, "no item less than there is room for"
+    assert len(list(rest)) == max(0, len(items[: limit + 1]) - shown - 1), "no more is read than the page needs"

@@ -25,6 +25,10 @@ GROUP_POLICY_SIZE: Final = 5_120
 ROLE_POLICY_SIZE: Final = 10_240
 TRUST_POLICY_SIZE: Final = 2_048
 
+#: White space is free, but not without end, since it is stored and shown with the rest: with it, documents may be so many
+#: times as large as without. AWS has no such quota, and holds every document to 131,072 characters.
+WITH_WHITE_SPACE: Final = 8
+
 #: Of one user, role or managed policy.
 TAGS: Final = 50
 

@@ -36,6 +36,10 @@ PAGES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
 # The same of every list of IAM. API reference; the model has the most.
 PAGE: Final = (100, 1_000)
 
+# Characters of the documents on one page of a list that shows them. AWS ends such pages early too ("might return fewer
+# than the MaxItems number of results, even when there are more"), and does not say when.
+PAGE_CHARACTERS: Final = 500_000
+
 # ScheduleKeyDeletion: the service model's 1..365 is looser than the service.
 DELETION_DAYS_LEAST: Final = 7
 DELETION_DAYS_MOST: Final = 30

@@ -8,13 +8,14 @@ model gives it, whatever was asked."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from keystead import errors
+from keystead.domain.limits import PAGE_CHARACTERS
 
 T = TypeVar("T")
 
@@ -60,6 +61,17 @@ class Page(Generic[T]):
     truncated: bool
 
 
-def cut(found: Sequence[T], limit: int) -> Page[T]:
-    """``found`` holds up to ``limit + 1`` items: the one too many only says that the list goes on."""
-    return Page(found[:limit], len(found) > limit)
+def cut(
+    found: Iterable[T], limit: int, weigh: Callable[[T], int] | None = None, most: int = PAGE_CHARACTERS
+) -> Page[T]:
+    """``found`` holds up to ``limit + 1`` items: the one too many only says that the list goes on. Where items are
+    weighed, all but the first have to weigh no more than ``most`` together with those before them; no more is taken of
+    ``found`` than that needs."""
+    items: list[T] = []
+    weight = 0
+    for item in found:
+        weight += weigh(item) if weigh else 0
+        if len(items) == limit or (items and weight > most):
+            return Page(items, True)
+        items.append(item)
+    return Page(items, False)

@@ -12,7 +12,7 @@ was asked at all."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, Self, TypeVar
@@ -393,16 +393,18 @@ class Call(Generic[R]):
         limit: int | None,
         marker: str | None,
         question: str,
-        find: Callable[[Reader, str | None, int], Sequence[T]],
+        find: Callable[[Reader, str | None, int], Iterable[T]],
         name: Callable[[T], str],
+        weigh: Callable[[T], int] | None = None,
     ) -> tuple[pages.Page[T], str | None]:
         """One page of a list, as long as ``limits.PAGES`` lets this operation's be, and the sealed marker of the next.
-        ``find`` is given the last item shown and how many to find."""
+        ``find`` is given the last item shown and how many to find. Of items that are weighed, in characters, a page has no
+        more than `limits.PAGE_CHARACTERS` allow, and one at least."""
         default, most = limits.PAGES.get(self.row.name, limits.PAGE)
         limit = min(limit or default, most)
         here = (self.row.name, self.caller.account, self.caller.region, question)
         after = None if marker is None else pages.decode(markers.open_marker(self._hierarchy, marker), *here)
-        page = pages.cut(self.facts.read(lambda reader: find(reader, after, limit + 1)), limit)
+        page = self.facts.read(lambda reader: pages.cut(find(reader, after, limit + 1), limit, weigh))
         if not page.truncated:
             return page, None
         marker = markers.seal(self._hierarchy, pages.Marker(*here, name(page.items[-1])), self.random)

@@ -109,6 +109,30 @@ def test_a_filter_leaves_what_it_names(iam: Any, made: Make, role: Make, policy:
     assert all(each["AttachmentCount"] for each in found["Policies"])
 
 
+def test_a_page_ends_early_where_its_documents_are_large(iam: Any, role: Make, policy: Make) -> None:
+    large = {policy(PolicyDocument=ALLOW + " " * 45_000) for _ in range(13)}
+    roles = {role() for _ in range(9)}
+    for name in roles:
+        iam.put_role_policy(RoleName=name, PolicyName="large", PolicyDocument=ALLOW + " " * 75_000)
+    kinds = {"Filter": ["Role", "LocalManagedPolicy"]}
+    asked = [
+        (iam.get_paginator("get_account_authorization_details").paginate(**kinds), 3),
+        (iam.get_paginator("list_roles").paginate(), 2),
+    ]
+    for pages, least in asked:
+        answers = list(pages)
+        assert len(answers) >= least
+        found = [one["RoleName"] for page in answers for one in page.get("RoleDetailList", page.get("Roles"))]
+        assert roles <= set(found)
+        assert len(found) == len(set(found))
+        for page in answers:
+            assert len([each for each in page.get("Policies", []) if each["Arn"] in large]) <= 500_000 // 45_000
+            assert page["IsTruncated"] is (page is not answers[-1])
+    arns = [one["Arn"] for one in details(iam)["Policies"]]
+    assert large <= set(arns)
+    assert len(arns) == len(set(arns))
+
+
 def test_pages_of_any_size_have_everything_once(iam: Any, made: Make, role: Make, policy: Make) -> None:
     for _ in range(2):
         made()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keystead.domain.iamquotas import POLICY_SIZE, TRUST_POLICY_SIZE
 from keystead.domain.policy import written
 from keystead.errors import Refusal
 from keystead.services.iam import documents, policies, tags, trust
@@ -86,6 +87,28 @@ def test_what_is_too_large_is_refused_before_it_is_read(
     with pytest.raises(Refusal) as caught:
         write(ALLOW.replace('"*"', json.dumps("arn:aws:kms:us-east-1:1:key/*" + "a?" * 60_000)))
     assert caught.value.code == code
+
+
+@given(st.lists(st.integers(0, 400), max_size=3))
+def test_white_space_is_free_up_to_a_multiple_of_the_quota(spaces: list[int]) -> None:
+    texts = ["ab" + " " * count for count in spaces]
+    assert documents.fit(texts, 6) is (sum(map(len, texts)) <= 48)
+    assert not documents.fit([*texts, "abcdefg"], 6)
+
+
+@pytest.mark.parametrize(
+    ("write", "most"),
+    [
+        (lambda text: put((), "a", text, most=2_048), 2_048),
+        (policies.check_document, POLICY_SIZE),
+        (lambda text: trust.bound(cast(Any, None), text), TRUST_POLICY_SIZE),
+    ],
+    ids=["inline", "managed", "trust"],
+)
+def test_nothing_is_kept_that_is_nearly_all_white_space(write: Callable[[str], object], most: int) -> None:
+    with pytest.raises(Refusal) as caught:
+        write(ALLOW + " " * (8 * most))
+    assert caught.value.code == "LimitExceeded"
 
 
 def test_a_policy_that_is_not_there_cannot_be_deleted() -> None:

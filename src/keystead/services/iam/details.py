@@ -20,7 +20,7 @@ from keystead.services.iam.roles import last_used
 from keystead.services.table import operation
 from keystead.store.interface import Reader
 
-_AT_ONCE: Final = 100
+_AT_ONCE: Final = 20
 _ALL: Final = "/"  # the path of everything
 
 
@@ -37,10 +37,10 @@ def get_account_authorization_details(
     account = call.caller.account
     wanted = [kind for kind in _LISTS if kind in (call.request.filter or _LISTS)]
 
-    def find(reader: Reader, after: str | None, limit: int) -> list[_Entry]:
-        return list(islice(_entries(reader, account, wanted, after), limit))
+    def find(reader: Reader, after: str | None, limit: int) -> Iterator[_Entry]:
+        return islice(_entries(reader, account, wanted, after), limit)
 
-    found = page(call, " ".join(wanted), find, lambda each: f"{each.kind}/{each.thing.name}")
+    found = page(call, " ".join(wanted), find, lambda each: f"{each.kind}/{each.thing.name}", _weight)
     shown = {kind: _SHOWN[kind](call, [each.thing for each in found.items if each.kind == kind]) for kind in _LISTS}
     return shapes.GetAccountAuthorizationDetailsResponse(
         user_detail_list=shown["User"],
@@ -50,6 +50,12 @@ def get_account_authorization_details(
         is_truncated=found.is_truncated,
         marker=found.marker,
     )
+
+
+def _weight(entry: _Entry) -> int:
+    if isinstance(entry.thing, ManagedPolicy):
+        return sum(len(version.text) for version in entry.thing.versions)
+    return documents.weight(entry.thing)
 
 
 def _entries(reader: Reader, account: str, kinds: list[str], after: str | None) -> Iterator[_Entry]:

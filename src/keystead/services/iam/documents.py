@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from keystead import errors
+from keystead.domain.iamquotas import WITH_WHITE_SPACE
+from keystead.domain.identity import Group, Identity
 from keystead.domain.policy import written
 
 #: Inline policies, (name, text), ascending by name.
@@ -28,6 +30,18 @@ def check(text: str) -> None:
 def size(text: str) -> int:
     """Characters of a document as quotas count them: white space is free."""
     return len(text.translate(_WHITE_SPACE))
+
+
+def fit(texts: Iterable[str], most: int) -> bool:
+    """Are these documents together as small as a quota has them, and their white space within reason."""
+    texts = tuple(texts)
+    return sum(map(len, texts)) <= most * WITH_WHITE_SPACE and sum(map(size, texts)) <= most
+
+
+def weight(holder: Identity | Group) -> int:
+    """Characters of the documents that are kept with a user, group or role."""
+    trusting = holder.trust or "" if isinstance(holder, Identity) else ""
+    return len(trusting) + sum(len(text) for _, text in holder.inline)
 
 
 def encoded(text: str) -> str:
@@ -48,7 +62,7 @@ def put(inline: Inline, name: str, text: str, *, kind: str, owner: str, most: in
     kept = dict(inline)
     name = next((own for own in kept if own.lower() == folded), name)
     kept[name] = text
-    if _total(kept.values()) > most:
+    if not fit(kept.values(), most):
         raise errors.inline_policies_too_large(kind, owner, most)
     check(text)
     return tuple(sorted(kept.items()))
@@ -61,7 +75,3 @@ def without(inline: Inline, name: str, *, kind: str) -> Inline:
     if len(left) == len(inline):
         raise errors.inline_policy_not_found(kind, name)
     return left
-
-
-def _total(texts: Iterable[str]) -> int:
-    return sum(map(size, texts))

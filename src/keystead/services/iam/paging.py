@@ -5,7 +5,7 @@ good for the list it came from alone; any other is refused (ValidationError "Inv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from keystead import errors
@@ -33,12 +33,16 @@ class Page(NamedTuple, Generic[T]):
 
 
 def page(
-    call: Call[Any], question: str, find: Callable[[Reader, str | None, int], Sequence[T]], name: Callable[[T], str]
+    call: Call[Any],
+    question: str,
+    find: Callable[[Reader, str | None, int], Iterable[T]],
+    name: Callable[[T], str],
+    weigh: Callable[[T], int] | None = None,
 ) -> Page[T]:
     """A page of what ``find`` finds after the item of a ``name``, at most so many. ``question`` is what the request asks
-    for besides: a user's name, a prefix, …"""
+    for besides: a user's name, a prefix, … Items that show documents are weighed by their characters (`Call.page`)."""
     request: Asked = call.request
-    found, marker = call.page(request.max_items, request.marker, question, find, name)
+    found, marker = call.page(request.max_items, request.marker, question, find, name, weigh)
     return Page(found.items, found.truncated, marker)
 
 

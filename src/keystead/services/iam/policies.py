@@ -31,7 +31,7 @@ _AT_ONCE: Final = 200
 
 def check_document(text: str) -> None:
     """Refuse what is no policy of an identity, and what is larger than a managed policy may be."""
-    if documents.size(text) > POLICY_SIZE:  # first: to read a large one takes long
+    if not documents.fit((text,), POLICY_SIZE):  # first: to read a large one takes long
         raise errors.quota_reached("PolicySize", POLICY_SIZE)
     written.check_identity_policy(text, managed=True)
 

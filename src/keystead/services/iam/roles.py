@@ -6,8 +6,10 @@ operation to operation; it is as AWS was seen to answer."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from keystead import errors
 from keystead.domain import arn
@@ -17,9 +19,11 @@ from keystead.model.generated import iam as shapes
 from keystead.services import change, identifiers
 from keystead.services.call import Call
 from keystead.services.change import Change
-from keystead.services.iam import attachments, naming, paging, resources, tags, trust
+from keystead.services.iam import attachments, documents, naming, paging, resources, tags, trust
 from keystead.services.table import operation
 from keystead.store.interface import Reader
+
+_AT_ONCE: Final = 20
 
 
 def keep(role: Identity, answer: Any = None) -> Change:
@@ -106,15 +110,22 @@ def get_role(call: Call[shapes.GetRoleRequest]) -> shapes.GetRoleResponse:
     return shapes.GetRoleResponse(role=found)
 
 
+def _roles(reader: Reader, account: str, prefix: str, after: str | None) -> Iterator[Identity]:
+    """The roles of the path, a few read at a time: a page may end with any."""
+    while batch := reader.roles(account, prefix, after, _AT_ONCE):
+        yield from batch
+        after = batch[-1].name
+
+
 @operation("iam:ListRoles")
 def list_roles(call: Call[shapes.ListRolesRequest]) -> shapes.ListRolesResponse:
     account, prefix = call.caller.account, call.request.path_prefix or "/"
     naming.permit_list(call, "role", prefix)
 
-    def find(reader: Reader, after: str | None, limit: int) -> list[Identity]:
-        return reader.roles(account, prefix, after, limit)
+    def find(reader: Reader, after: str | None, limit: int) -> Iterator[Identity]:
+        return islice(_roles(reader, account, prefix, after), limit)
 
-    found = paging.page(call, prefix, find, lambda role: role.name)
+    found = paging.page(call, prefix, find, lambda role: role.name, documents.weight)
     return shapes.ListRolesResponse(
         roles=[
             _with_trust(role, policy, description=role.description, max_session_duration=role.max_session)

@@ -27,7 +27,7 @@ from keystead.store.interface import Reader
 def bound(call: Call[Any], text: str) -> str:
     """The trust policy as it is to be kept. Refuses what is none, what is too long, and whom it names that is not
     there."""
-    if documents.size(text) > TRUST_POLICY_SIZE:  # first: to read a large one takes long
+    if not documents.fit((text,), TRUST_POLICY_SIZE):  # first: to read a large one takes long
         raise errors.quota_reached("ACLSizePerRole", TRUST_POLICY_SIZE)
     names = written.check_trust_policy(text).identities
     return call.facts.read(lambda reader: _bound(reader, text, names))
