@@ -130,7 +130,7 @@ def _key(jwk: Any) -> PublicKey | None:
     kind = (jwk.get("kty"), jwk.get("crv"))
     algorithm, key_id = jwk.get("alg"), jwk.get("kid")
     suiting = next((name for name, wanted in ALGORITHMS.items() if wanted == kind), None)
-    if suiting is None or (algorithm is not None and algorithm not in ALGORITHMS):
+    if suiting is None or not (algorithm is None or (isinstance(algorithm, str) and algorithm in ALGORITHMS)):
         return None
     from jwt import PyJWTError
     from jwt.algorithms import ECAlgorithm, RSAAlgorithm
