@@ -1,5 +1,7 @@
 """Which request is which operation of which service, and whose: forms of the query services beside the JSON of KMS."""
 
+# length: one door, whose ways in share a world of rooms
+
 from __future__ import annotations
 
 import json
@@ -7,6 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -67,6 +70,7 @@ class World:
 
     arrived: list[tuple[str, Arrival, bytes]] = field(default_factory=list)
     counted: list[dict[str, Any]] = field(default_factory=list)
+    introduced: list[Any] = field(default_factory=list)
 
     def ask(self, request: Request, later: timedelta = timedelta()) -> Answer:
         world = self
@@ -87,7 +91,13 @@ class World:
             def count(self, **what: Any) -> None:
                 world.counted.append(what)
 
-        rooms: list[Any] = [Room(service, codec, Performing(name)) for name, (service, codec) in SERVICES.items()]  # type: ignore[arg-type]
+        def introduce(request: Any, *_: Any) -> None:
+            world.introduced.append(request)
+
+        rooms: list[Any] = [
+            Room(service, codec, Performing(name), introduce)  # type: ignore[arg-type]
+            for name, (service, codec) in SERVICES.items()
+        ]
         snapshot: Any = Snapshot()
         moment = (NOW + later).timestamp()
         entrance = Entrance(
@@ -229,6 +239,41 @@ def test_the_operation_is_looked_for_before_the_signature_and_the_rest_after_it(
     answer = world.ask(replace(unsigned, body=WHO + b"&Action=Enchant&%zz"))
     assert (answer.status, answer.code) == (403, "MissingAuthenticationToken")
     assert not world.arrived
+
+
+def unsigned(**more: str) -> Request:
+    asked = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleSessionName": "me", **more}
+    headers = [(b"host", b"x"), (b"content-type", FORM[1].encode())]
+    return Request("POST", b"/", headers, urlencode(asked).encode(), "192.0.2.1")
+
+
+def arns(number: int, arn: str = "arn:aws:iam::aws:policy/IAMFullAccess") -> dict[str, str]:
+    return {f"PolicyArns.member.{one}.arn": arn for one in range(1, number + 1)}
+
+
+def test_the_largest_request_without_a_signature_that_can_be_granted_is_read() -> None:
+    world = World()
+    longest = arns(10, f"arn:aws:iam::123456789012:policy{'/' + 'p' * 510}/{'n' * 128}")
+    role = f"arn:aws:iam::123456789012:role{'/' + 'p' * 510}/{'n' * 64}"
+    world.ask(
+        unsigned(WebIdentityToken="t" * 20_000, Policy='"' * 2_048, RoleArn=role, DurationSeconds="900", **longest)
+    )
+    assert [len(request.policy_arns) for request in world.introduced] == [10]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"Policy": "x" * 40_960}, b"40960 bytes"), (arns(4_499, "a"), b"bytes"), (arns(36, "a"), b"40 par")],
+)
+def test_of_a_request_without_a_signature_that_is_larger_nothing_is_decoded(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, str], said: bytes
+) -> None:
+    world = World()
+    monkeypatch.setattr(form, "parameters", lambda _: pytest.fail("it was decoded"))
+    answer = world.ask(unsigned(WebIdentityToken="a.b.c", RoleArn="x" * 20, **more))
+    assert (answer.status, answer.code, world.introduced) == (400, "MalformedInput", [])
+    assert said in answer.body
+    assert [one["event_name"] for one in world.counted] == ["AssumeRoleWithWebIdentity"]
 
 
 def test_a_form_of_another_content_type_is_no_request_of_these_services() -> None:

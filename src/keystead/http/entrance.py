@@ -197,6 +197,7 @@ class Entrance:
             exchange = query.Exchange(operation, request_id, json=json)
             reply, wire = partial(_answer, answerer, request_id, common), _wire(request, request_id, named)
             if row is not None and row.unsigned and behind.introduce is not None:
+                forms.bound(text)
                 arrive = partial(Arrival, action, row, exchange, wire=wire, reply=reply, peer=answerer)
                 told = partial(self._introduced, behind, arrive, text, refuse)
                 behind.introduce(operation.decode(text), now, Seat(request.peer, "", answerer), told)

@@ -27,6 +27,11 @@ _OF_A_SIGNATURE: Final = b"X-Amz-"
 #: aws-iam-authenticator say 60 seconds and are used for fourteen minutes (aws-sdk-go issue 2167).
 PRESIGNED_SECONDS: Final = 900
 
+#: What a form without a signature may hold: bytes, and parameters. By AWS's limits a token has 20,000 characters, a
+#: policy 2,048 (each three bytes as written here), and there are ten ARNs of policies (some 700 bytes each at most).
+MOST_UNSIGNED: Final = 40 * 1024
+MOST_UNSIGNED_PARAMETERS: Final = 40
+
 asked = form.asked
 
 
@@ -46,6 +51,17 @@ def text(request: Request) -> bytes:
         return request.body
     parts = [part for part in query.split(b"&") if not part.startswith(_OF_A_SIGNATURE)]
     return b"&".join([*parts, request.body] if request.body else parts)
+
+
+def bound(form_text: bytes) -> None:
+    """Refuse with SerializationException a form without a signature that holds more than any that could be granted:
+    whoever has proved nothing has no more than that decoded. Costs next to nothing."""
+    if len(form_text) > MOST_UNSIGNED:
+        raise errors.serialization(f"A request without a signature has more than {MOST_UNSIGNED} bytes.")
+    if form_text.count(b"&") >= MOST_UNSIGNED_PARAMETERS:
+        raise errors.serialization(
+            f"A request without a signature has more than {MOST_UNSIGNED_PARAMETERS} parameters."
+        )
 
 
 def wants_json(named: Mapping[bytes, bytes]) -> bool:
