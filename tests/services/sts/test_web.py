@@ -227,7 +227,13 @@ def test_tags_and_source_identity_come_in_the_token(play: Any, claims: dict[str,
         {TAGS: {"principal_tags": {"team": 5}}},
         {TAGS: {"principal_tags": {"t" * 129: ["x"]}}},
         {TAGS: {"principal_tags": {"team": ["x" * 257]}}},
+        {TAGS: {"principal_tags": {"": ["x"]}}},
+        {TAGS: {"principal_tags": {"a*": ["x"]}}},
+        {TAGS: {"principal_tags": {"team": ["x\n"]}}},
+        {TAGS: {"principal_tags": {"team": ["${aws:PrincipalTag/a}"]}}},
+        {f"{TAGS}/principal_tags/te?m": ["x"]},
         {TAGS: {"principal_tags": {}, "transitive_tag_keys": "team"}},
+        {TAGS: {"principal_tags": {}, "transitive_tag_keys": ["te,m"]}},
         {"https://aws.amazon.com/source_identity": "a b"},
         {"https://aws.amazon.com/source_identity": 5},
     ],
@@ -237,6 +243,16 @@ def test_tags_that_cannot_be_read_are_refused(play: Any, claims: dict[str, Any])
         with pytest.raises(errors.Refusal) as caught:
             await introduced(counter, provider.token(**claims))
         assert caught.value.code == "InvalidIdentityToken"
+
+    play(story)
+
+
+def test_tags_in_a_token_are_spelt_as_in_a_request(play: Any) -> None:
+    async def story(counter: Counter) -> None:
+        tags = {"größe @-+=/:._ 1": [""], "k" * 128: ["é" * 256]}
+        who = await introduced(counter, provider.token(**{TAGS: {"principal_tags": tags}}))
+        assert who.session is not None
+        assert dict(who.session.tags) == {key: value for key, [value] in tags.items()}
 
     play(story)
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 from keystead import errors
 from keystead.domain import arn
 from keystead.domain.caller import Principal, PrincipalKind, Session
+from keystead.model.shapes import Service
+from keystead.model.validate import constraints
 from keystead.oidc import tokens
 from keystead.oidc.issuers import Issuer, Issuers, Proven
 from keystead.services.lane import Outcome
@@ -28,7 +30,8 @@ _TAGS: Final = "https://aws.amazon.com/tags"
 _SOURCE: Final = "https://aws.amazon.com/source_identity"
 _NO_CONDITION: Final = frozenset({"iss", "exp", "iat", "nbf", "aud", "sub", _TAGS, _SOURCE})
 _SOURCE_IDENTITY: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-_LONGEST_KEY, _LONGEST_VALUE = 128, 256
+_STS: Final = Service.load("sts")
+_TAG_KEY, _TAG_VALUE = _STS.shape("tagKeyType"), _STS.shape("tagValueType")
 _QUIET: Final = 60.0
 """Seconds between two reports of providers that are out of reach."""
 
@@ -128,7 +131,7 @@ def _spelled(value: Any) -> str | None:
 
 
 def _tags(claims: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The session tags in a token, and the keys of those that are handed on."""
+    """The session tags in a token, and the keys of those that are handed on: spelt as they could be in a request."""
     nested = claims.get(_TAGS)
     if nested is None:
         flat = f"{_TAGS}/principal_tags/"
@@ -138,14 +141,18 @@ def _tags(claims: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple
         named, transitive = nested.get("principal_tags", {}), nested.get("transitive_tag_keys", [])
     else:
         raise _malformed()
-    if not isinstance(named, dict) or not _are_texts(transitive):
+    if (
+        not isinstance(named, dict)
+        or not _are_texts(transitive)
+        or any(constraints(_TAG_KEY, key) for key in transitive)
+    ):
         raise _malformed()
     tags = []
     for key, value in named.items():
         listed = [value] if isinstance(value, str) else value
         if not _are_texts(listed) or len(listed) != 1:
             raise _malformed()
-        if not 1 <= len(key) <= _LONGEST_KEY or len(listed[0]) > _LONGEST_VALUE:
+        if constraints(_TAG_KEY, key) or constraints(_TAG_VALUE, listed[0]):
             raise _malformed()
         tags.append((key, listed[0]))
     return tuple(tags), tuple(transitive)
