@@ -3,7 +3,8 @@
 Guarantees: `Issuer.prove` answers `Proven` only for a token that the provider signed, for an audience that was
 configured, within its time. Keys are kept for `FRESH` seconds, and where the provider cannot be reached for at most
 `STALE`; a token with an unknown key has them fetched anew, at most every `PAUSE` seconds however many such tokens come.
-A file is read again when it has changed. Safe to use from several threads; one fetches, the others wait for it.
+A file is read again when it has changed. Safe to use from several threads; one fetches, others that need what it fetches
+wait for it: `Issuer.asks` tells beforehand, so that they need not.
 
 Does not guarantee that a token is used once: like AWS it keeps no list. Whether the role trusts the provider is
 decided elsewhere.
@@ -103,23 +104,35 @@ class Issuer:
 
     # --- keys -----------------------------------------------------------------------------------------------------
 
+    def asks(self, token: tokens.Unverified, now: float) -> bool:
+        """Whether to prove the token the provider would be asked for its keys. Takes no time, and is True for as long
+        as one asks."""
+        if self.settings.jwks_file is not None or now - self._tried < PAUSE:
+            return False
+        return now - self._fetched >= FRESH or not any(key.suits(token) for key in self._keys)
+
     def _current(self, token: tokens.Unverified, now: float) -> tuple[tokens.PublicKey, ...]:
-        with self._lock:
-            if self.settings.jwks_file is not None:
+        if self.settings.jwks_file is not None:
+            with self._lock:
                 self._read(self.settings.jwks_file)
                 return self._keys
-            known = any(key.suits(token) for key in self._keys)
-            if (now - self._fetched >= FRESH or not known) and now - self._tried >= PAUSE:
-                self._tried = now
-                try:
-                    self._keys = tokens.keys(self._from_url(self._place(), self.settings.ca_file))
-                    self._fetched = now
-                except (fetch.Unreachable, tokens.NoKeys) as error:
-                    if now - self._fetched >= STALE:
-                        raise errors.idp_communication(detail=str(error)) from error
+        if self.asks(token, now):
+            with self._lock:
+                if self.asks(token, now):  # nobody has meanwhile
+                    self._ask(now)
+        if now - self._fetched >= STALE:
+            raise errors.idp_communication()
+        return self._keys
+
+    def _ask(self, now: float) -> None:
+        try:
+            self._keys = tokens.keys(self._from_url(self._place(), self.settings.ca_file))
+            self._fetched = now
+        except (fetch.Unreachable, tokens.NoKeys) as error:
             if now - self._fetched >= STALE:
-                raise errors.idp_communication()
-            return self._keys
+                raise errors.idp_communication(detail=str(error)) from error
+        finally:
+            self._tried = now
 
     def _place(self) -> str:
         if self.settings.jwks_url is not None:

@@ -1,9 +1,12 @@
 """AssumeRoleWithWebIdentity: whoever a provider vouches for gets a session of a role that trusts just him."""
 
+# length: one operation, from its token to its record
+
 from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from keystead.model.generated.sts import AssumeRoleWithWebIdentityRequest
 from keystead.oidc import fetch
 from keystead.oidc.issuers import Issuers
 from keystead.oidc.settings import Settings
+from keystead.services.sts import introductions
 from keystead.services.sts.introductions import Introductions
 from keystead.services.turns import Seat
 from tests.oidc import provider
@@ -180,6 +184,94 @@ def test_a_provider_out_of_reach_is_said_and_reported_once_a_minute(play: Any) -
             assert len(counter.reported) == 1 + number // 6
             counter.now += 10
         assert {what for what, _ in counter.reported} == {"an identity provider cannot be reached"}
+
+    play(story)
+
+
+class Slow:
+    """Providers, one of which answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.asked: list[str] = []
+
+    def __call__(self, url: str, _authority: Path | None) -> bytes:
+        self.asked.append(url)
+        if "slow" in url and not self.answers.wait(10):
+            raise fetch.Unreachable("no answer")
+        return provider.published()
+
+    def desk(self, counter: Counter) -> Introductions:
+        both = tuple(
+            Settings(issuer=issuer, audiences=(provider.AUDIENCE,), jwks_url=f"{issuer}/keys")
+            for issuer in (provider.ISSUER, "https://slow.example")
+        )
+        return Introductions(Issuers(both, from_url=self), counter.workshop, counter._report)
+
+
+def test_a_slow_provider_keeps_nobody_from_the_others_and_is_asked_once(play: Any) -> None:
+    async def story(counter: Counter) -> None:
+        providers = Slow()
+        at = providers.desk(counter)
+        of_the_slow = provider.token(iss="https://slow.example")
+        try:
+            waiting = [
+                asyncio.ensure_future(introduced(counter, of_the_slow, at=at))
+                for _ in range(introductions.MOST_WAITING + 1)
+            ]
+            await asyncio.sleep(0)
+            assert (await introduced(counter, provider.token(), at=at)).name == provider.SUBJECT
+            assert not any(one.done() for one in waiting)
+            with pytest.raises(errors.Refusal) as caught:
+                await introduced(counter, of_the_slow, at=at)
+            assert caught.value.code == "ThrottlingException"
+        finally:
+            providers.answers.set()
+        assert {one.name for one in await asyncio.gather(*waiting)} == {provider.SUBJECT}
+        assert sorted(providers.asked) == ["https://idp.example.com/tenant/keys", "https://slow.example/keys"]
+
+    play(story)
+
+
+def test_who_brings_a_key_that_is_known_does_not_wait_for_one_that_is_not(play: Any) -> None:
+    async def story(counter: Counter) -> None:
+        providers = Slow()
+        at = providers.desk(counter)
+        text = provider.token(iss="https://slow.example")
+        providers.answers.set()
+        await introduced(counter, text, at=at)
+        providers.answers.clear()
+        counter.now += 11
+        try:
+            guess = provider.token(key_id="guess", iss="https://slow.example")
+            guesses = [asyncio.ensure_future(introduced(counter, guess, at=at)) for _ in range(8)]
+            await asyncio.sleep(0)
+            assert (await introduced(counter, text, at=at)).name == provider.SUBJECT
+            assert not any(one.done() for one in guesses)
+        finally:
+            providers.answers.set()
+        refused = await asyncio.gather(*guesses, return_exceptions=True)
+        assert {getattr(one, "code", one) for one in refused} == {"InvalidIdentityToken"}
+        assert len(providers.asked) == 2
+
+    play(story)
+
+
+def test_when_who_asks_gives_up_the_next_one_asks(play: Any) -> None:
+    async def story(counter: Counter) -> None:
+        providers = Slow()
+        providers.answers.set()
+        at = providers.desk(counter)
+        told: list[Principal | errors.Refusal] = []
+        for peer in (Peer(gone=True), Peer(), Peer()):
+            request = AssumeRoleWithWebIdentityRequest(
+                role_arn=ROLE, role_session_name="me", web_identity_token=provider.token()
+            )
+            at.introduce(request, counter.now, Seat("192.0.2.1", "", peer), told.append)
+        while len(told) < 3:
+            await asyncio.sleep(0.01)
+        assert sorted(getattr(one, "code", "") for one in told) == ["", "", "RequestAbortedException"]
+        assert len(providers.asked) == 1
 
     play(story)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from keystead import errors
 from keystead.domain import arn
@@ -24,7 +24,7 @@ from keystead.oidc.issuers import Issuer, Issuers, Proven
 from keystead.services.lane import Outcome
 from keystead.services.sts.roles import account_of
 from keystead.services.turns import Seat
-from keystead.services.work import Work, Workshop
+from keystead.services.work import REMOTE_ROOM, Work, Workshop
 
 _TAGS: Final = "https://aws.amazon.com/tags"
 _SOURCE: Final = "https://aws.amazon.com/source_identity"
@@ -34,6 +34,21 @@ _STS: Final = Service.load("sts")
 _TAG_KEY, _TAG_VALUE = _STS.shape("tagKeyType"), _STS.shape("tagValueType")
 _QUIET: Final = 60.0
 """Seconds between two reports of providers that are out of reach."""
+
+
+#: How many may wait while one asks their provider for its keys: no more than the lane would hold.
+MOST_WAITING: Final = REMOTE_ROOM
+
+
+class _Unproved(NamedTuple):
+    """A token that waits for its proof."""
+
+    issuer: Issuer
+    token: tokens.Unverified
+    account: str
+    now: float
+    seat: Seat
+    told: Callable[[Principal | errors.Refusal], None]
 
 
 class Introductions:
@@ -46,6 +61,7 @@ class Introductions:
         self._workshop = workshop
         self._report = report
         self._reported = -_QUIET
+        self._waiting: dict[str, list[_Unproved]] = {}  # by the issuer that is being asked for its keys
 
     def introduce(
         self, request: Any, now: float, seat: Seat, told: Callable[[Principal | errors.Refusal], None]
@@ -61,8 +77,32 @@ class Introductions:
                 "The ID Token provided is not a valid JWT.", detail=str(error)
             ) from error
         issuer = self._issuers.find(token, account)
-        work = Work(partial(_prove, issuer, token, account, now), remote=True)
-        self._workshop.begin(work, partial(self._told, told, now), seat)
+        self._begin(_Unproved(issuer, token, account, now, seat, told))
+
+    def _begin(self, one: _Unproved) -> None:
+        """Have it proved. At most one thread waits for a provider: what comes meanwhile and needs its keys too waits
+        here, in bounded room, so that a provider that does not answer keeps no thread from the others."""
+        work = Work(partial(_prove, one.issuer, one.token, one.account, one.now), remote=True)
+        if not one.issuer.asks(one.token, one.now):
+            self._workshop.begin(work, partial(self._told, one.told, one.now), one.seat)
+            return
+        waiting = self._waiting.get(one.issuer.settings.issuer)
+        if waiting is None:
+            self._workshop.begin(work, partial(self._asked, one), one.seat)
+            self._waiting[one.issuer.settings.issuer] = []
+        elif len(waiting) < MOST_WAITING:
+            waiting.append(one)
+        else:
+            raise errors.throttled()
+
+    def _asked(self, one: _Unproved, outcome: Outcome) -> None:
+        """A provider has been asked, or who wanted to has given up: those who waited go on."""
+        for other in self._waiting.pop(one.issuer.settings.issuer):
+            try:
+                self._begin(other)
+            except errors.Refusal as refusal:
+                other.told(refusal)
+        self._told(one.told, one.now, outcome)
 
     def _told(self, told: Callable[[Principal | errors.Refusal], None], now: float, outcome: Outcome) -> None:
         error = outcome.error
