@@ -315,7 +315,7 @@ def test_what_changes_something_is_not_asked_for_by_get() -> None:
 
 
 @pytest.mark.parametrize("expires", [1, 60, 604800])
-def test_a_presigned_form_lives_for_fifteen_minutes_whatever_it_says(expires: int) -> None:
+def test_a_presigned_form_of_sts_lives_for_fifteen_minutes_whatever_it_says(expires: int) -> None:
     world = World()
     request = got(expires=expires)
     world.ask(request, timedelta(minutes=15))
@@ -323,6 +323,17 @@ def test_a_presigned_form_lives_for_fifteen_minutes_whatever_it_says(expires: in
     answer = world.ask(request, timedelta(minutes=15, seconds=1))
     assert (answer.status, answer.code, len(world.arrived)) == (403, "SignatureDoesNotMatch", 1)
     assert b"- 15 min.)" in answer.body
+
+
+@pytest.mark.parametrize(("expires", "lives"), [(1, 1), (60, 60), (900, 900), (901, 900), (604800, 900)])
+def test_a_presigned_form_of_iam_lives_as_long_as_it_says_but_fifteen_minutes_at_most(expires: int, lives: int) -> None:
+    world = World()
+    listing = f"{ELSEWHERE}?Action=ListUsers&Version=2010-05-08"
+    request = sign("GET", listing, [], b"", service="iam", expires=expires)
+    world.ask(request, timedelta(seconds=lives))
+    assert len(world.arrived) == 1
+    answer = world.ask(request, timedelta(seconds=lives + 1))
+    assert (answer.status, answer.code, len(world.arrived)) == (403, "SignatureDoesNotMatch", 1)
 
 
 def test_a_header_of_a_presigned_form_can_be_signed_too() -> None:

@@ -261,7 +261,7 @@ def _verifying(room: Room, snapshot: Snapshot, scope: Scope) -> Callable[..., Ca
         regions=scope.regions | service.also_signed_for,
         default_region=service.region or scope.default_region,
         skew=scope.skew,
-        presigned_seconds=forms.PRESIGNED_SECONDS if isinstance(room.codec, query.Codec) else None,
+        presigned=partial(forms.lives, room.codec.signing_name) if isinstance(room.codec, query.Codec) else int,
     )
     if service.region is None:
         return verify

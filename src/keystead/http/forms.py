@@ -23,9 +23,12 @@ NO_SERVICE: Final = "http://webservices.amazon.com/AWSFault/2005-15-09"
 
 _OF_A_SIGNATURE: Final = b"X-Amz-"
 
-#: How long a presigned form can be used. STS takes no notice of X-Amz-Expires, and clients rely on it: tokens of
-#: aws-iam-authenticator say 60 seconds and are used for fourteen minutes (aws-sdk-go issue 2167).
+#: How long a presigned form can be used at most.
 PRESIGNED_SECONDS: Final = 900
+
+#: The service that takes no notice of X-Amz-Expires; clients rely on it: tokens of aws-iam-authenticator say 60 seconds
+#: and are used for fourteen minutes (aws-sdk-go issue 2167).
+_HEEDLESS: Final = "sts"
 
 #: What a form without a signature may hold: bytes, and parameters. By AWS's limits a token has 20,000 characters, a
 #: policy 2,048 (each three bytes as written here), and there are ten ARNs of policies (some 700 bytes each at most).
@@ -51,6 +54,11 @@ def text(request: Request) -> bytes:
         return request.body
     parts = [part for part in query.split(b"&") if not part.startswith(_OF_A_SIGNATURE)]
     return b"&".join([*parts, request.body] if request.body else parts)
+
+
+def lives(signing_name: str, expires: int) -> int:
+    """For how many seconds a presigned form that says ``expires`` can be used at a service."""
+    return PRESIGNED_SECONDS if signing_name == _HEEDLESS else min(expires, PRESIGNED_SECONDS)
 
 
 def bound(form_text: bytes) -> None:

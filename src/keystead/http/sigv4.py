@@ -90,14 +90,14 @@ def verify(
     regions: frozenset[str],
     default_region: str,
     skew: float = 300.0,
-    presigned_seconds: int | None = None,
+    presigned: Callable[[int], int] = int,
 ) -> Caller:
     """The caller whose signature the request carries, in the header form or presigned.
 
     ``find_credential(access_key_id, session_token)`` looks an access key up. ``now`` and ``skew`` are seconds: in the
     header form the date may differ from ``now`` by ``skew`` either way; a presigned request may be that much early and
-    lives as long as it says, or for ``presigned_seconds`` whatever it says. ``service`` is the signing name (``kms``).
-    Clients that know no region leave it empty in the scope; such a caller is in ``default_region``.
+    lives as many seconds as ``presigned`` makes of what it says. ``service`` is the signing name (``kms``). Clients
+    that know no region leave it empty in the scope; such a caller is in ``default_region``.
 
     Raises `errors.Refusal`.
     """
@@ -107,7 +107,7 @@ def verify(
     path, query = split_target(request.target)
 
     claim = read_claim(headers, query)  # 1
-    earliest = now - (skew if claim.expires is None else presigned_seconds or claim.expires)
+    earliest = now - (skew if claim.expires is None else presigned(claim.expires))
     if not earliest <= claim.moment <= now + skew:  # 2
         raise _explain_date(claim, earliest, now, skew)
     if b"host" not in claim.head.signed.name_set or not headers.keys() <= claim.head.expected_headers:  # 3
