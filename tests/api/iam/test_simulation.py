@@ -103,6 +103,32 @@ def test_a_page_is_bounded_whatever_is_asked(iam: Any) -> None:
     assert [each["EvalActionName"] for each in rest] == [actions[len(first["EvaluationResults"])]]
 
 
+def test_a_page_ends_where_its_work_is_used_up_and_its_marker_goes_on(iam: Any) -> None:
+    patterns = [f"*a?b*{number}b*" for number in range(60)]
+    text = document(allow("kms:*"), deny("kms:*", Condition={"ForAnyValue:StringLike": {"aws:TagKeys": patterns}}))
+    resources = [f"arn:aws:kms:us-east-1:111122223333:key/{number}" for number in range(40)]
+    asked = {
+        "PolicyInputList": [text],
+        "PermissionsBoundaryPolicyInputList": [text],
+        "ActionNames": ["kms:Encrypt"],
+        "ResourceArns": resources,
+        "ContextEntries": [entry("aws:TagKeys", *(f"aab{'ab' * 9}{at}" for at in range(400)), kind="stringList")],
+        "MaxItems": 1_000,
+    }
+    first = iam.simulate_custom_policy(**asked)
+    assert (0 < len(first["EvaluationResults"]) < 10, first["IsTruncated"]) == (True, True)
+    found = [
+        each
+        for page in iam.get_paginator("simulate_custom_policy").paginate(
+            **{member: value for member, value in asked.items() if member != "MaxItems"},
+            PaginationConfig={"PageSize": 1_000},
+        )
+        for each in page["EvaluationResults"]
+    ]
+    assert [each["EvalResourceName"] for each in found] == resources
+    assert set(verdicts(found)) == {"explicitDeny"}
+
+
 def test_who_may_simulate_learns_nothing_of_another_user(iam: Any, made: Make) -> None:
     arn = iam.get_user(UserName=made(Tags=[{"Key": "team", "Value": "blue"}]))["User"]["Arn"]
     text = document(allow("kms:*", Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}}))

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from keystead.domain.caller import Caller, Principal, PrincipalKind
 from keystead.domain.policy import document
 from keystead.domain.policy.facts import Facts
-from keystead.domain.policy.simulate import Simulation, Source, Verdict, asked_of
+from keystead.domain.policy.simulate import Outcome, Simulation, Source, Verdict, asked_of
+from keystead.domain.policy.work import LIMIT
 
 ACCOUNT = "111122223333"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/one"
@@ -118,3 +122,55 @@ def test_variables_are_asked_for_where_the_version_has_them() -> None:
     text = json.dumps({"Version": "2012-10-17", "Statement": statement})
     assert asked_of(text) == [("kms:KeySpec", "aws:username", "aws:PrincipalTag/x")]
     assert asked_of(text.replace("2012", "2008")) == [("kms:KeySpec",)]
+
+
+# --- several outcomes on one account of work --------------------------------------------------------------------------
+
+RESOURCES = st.sampled_from([KEY, f"{KEY}1", "arn:aws:kms:us-east-1:444455556666:key/a1b1", "*"])
+PAIRS = st.lists(st.tuples(st.sampled_from(["kms:Encrypt", "kms:Decrypt", "s3:GetObject"]), RESOURCES), max_size=12)
+STATEMENTS = st.lists(
+    st.builds(
+        lambda effect, action, resource, patterns: {
+            **effect(action, resource),
+            "Condition": {"ForAnyValue:StringLike": {"aws:TagKeys": patterns}},
+        },
+        st.sampled_from([allow, deny]),
+        st.sampled_from(["kms:*", "kms:Encrypt", "*"]),
+        st.sampled_from(["*", KEY, "arn:aws:kms:*:*:key/*1*"]),
+        st.lists(st.text("ab*?1", min_size=1, max_size=6), min_size=1, max_size=4),
+    ),
+    min_size=1,
+    max_size=4,
+)
+VALUES = st.lists(st.text("ab1", min_size=1, max_size=30), min_size=1, max_size=12)
+
+
+@given(STATEMENTS, st.none() | STATEMENTS, VALUES, PAIRS, st.integers(0, 4_000))
+def test_pages_of_any_work_are_together_what_one_page_tells_and_each_tells_something(
+    own: list[Statement], bound: list[Statement] | None, values: list[str], pairs: list[tuple[str, str]], units: int
+) -> None:
+    asked = simulation(
+        source("own", *own),
+        given={"aws:tagkeys": tuple(values)},
+        boundary=None if bound is None else source("bound", *bound),
+    )
+    told: list[Outcome] = []
+    while len(told) < len(pairs):
+        page = list(asked.outcomes(pairs[len(told) :], units))
+        assert page
+        told += page
+    assert told == list(asked.outcomes(pairs, 1 << 60)) == [asked.outcome(*pair) for pair in pairs]
+
+
+def test_the_work_of_all_passes_and_values_ends_a_page() -> None:
+    patterns = [f"*a?b*{number}b*" for number in range(60)]
+    dear = source("dear", allow(), deny(Condition={"ForAnyValue:StringLike": {"aws:TagKeys": patterns}}))
+    pairs = [("kms:Encrypt", f"{KEY}{number}") for number in range(40)]
+
+    def count(values: int, **more: Source) -> int:
+        given = {"aws:tagkeys": tuple(f"aab{'ab' * 10}{number}" for number in range(values))}
+        return len(list(simulation(dear, given=given, **more).outcomes(pairs, 3 * LIMIT)))
+
+    assert count(1) == 40  # what is cheap is told whole
+    assert count(20) > count(40) > count(400) == 2  # a decision and what matched: at most LIMIT each
+    assert count(400, boundary=dear) == 1

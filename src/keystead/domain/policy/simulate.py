@@ -7,13 +7,16 @@ statements that the decision was taken with.
 A resource policy is decided as that of a key: by itself it allows whom it names, and leaves to their own policies
 those of whom it names the account. There are no session policies, and grants are not asked.
 
+Several outcomes share one account of work, whatever the policies, the resources and the values that are given
+(`Simulation.outcomes`). It settles how many of them are told, never what one of them says.
+
 Source: SimulatePrincipalPolicy, SimulateCustomPolicy (IAM API reference).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -23,6 +26,7 @@ from keystead.domain.policy import variables
 from keystead.domain.policy.decide import Decision, Question, Why, decide
 from keystead.domain.policy.facts import Context, Facts, Reading, Values, reading
 from keystead.domain.policy.statements import Policy, Statement
+from keystead.domain.policy.work import LIMIT
 
 
 class Verdict(StrEnum):
@@ -76,15 +80,31 @@ class Simulation:
 
     def outcome(self, action: str, resource: str) -> Outcome:
         """What a call of the action on the resource would come to."""
-        question = self._question(action, resource)
-        decision = decide(question)
-        verdict = _verdict(decision)
-        return Outcome(
-            verdict,
-            tuple(self._matched(question, verdict)),
-            tuple(dict.fromkeys(self._missing(question))),
-            None if self.boundary is None else self._bounded(question),
-        )
+        [outcome] = self.outcomes([(action, resource)], 0)
+        return outcome
+
+    def outcomes(self, pairs: Iterable[tuple[str, str]], units: int) -> Iterator[Outcome]:
+        """The outcomes of pairs of action and resource, in order: of the first, and of others while any of the
+        ``units`` of work is left.
+
+        Each is what it is by itself: its decision has what a call has, and each thing that is told besides as much
+        again. So the last may take the whole past the units by three times that, and by no more.
+        """
+        for action, resource in pairs:
+            question, told, bound = self._question(action, resource), self._context(), self._context()
+            verdict = _verdict(decide(question))
+            yield Outcome(
+                verdict,
+                tuple(self._matched(question, verdict, told)),
+                tuple(dict.fromkeys(self._missing(question))),
+                None if question.boundary is None else _bounds(question.boundary, question, bound),
+            )
+            units -= sum(LIMIT - max(0, each.work.left) for each in (question.context, told, bound))
+            if units <= 0:
+                return
+
+    def _context(self) -> Context:
+        return _Told(self.facts, self.given)
 
     def _question(self, action: str, resource: str) -> Question:
         key = self.resource_policy
@@ -92,7 +112,7 @@ class Simulation:
             caller=self.caller,
             action=action,
             resource=resource,
-            context=_Told(self.facts, self.given),
+            context=self._context(),
             # Without the policy of a resource there is nothing on the other side of an account's border.
             resource_account=None if key is None else self._account(resource),
             key_policy=None if key is None else key.policy,
@@ -113,13 +133,12 @@ class Simulation:
         if self.boundary is not None:
             yield self.boundary
 
-    def _matched(self, question: Question, verdict: Verdict) -> Iterator[Match]:
+    def _matched(self, question: Question, verdict: Verdict, told: Context) -> Iterator[Match]:
         """What allowed, or what denied: where something denies, nothing else is told. A boundary allows nothing by
         itself."""
         if verdict is Verdict.IMPLICIT_DENY:
             return
         denied = verdict is Verdict.EXPLICIT_DENY
-        told = _Told(self.facts, self.given)
         for source, statement in self._speaking(question):
             if (
                 statement.deny is denied
@@ -146,13 +165,13 @@ class Simulation:
                 if question.context.values(reading(name, key_policy=source is self.resource_policy)) is None:
                     yield name
 
-    def _bounded(self, question: Question) -> bool:
-        assert question.boundary is not None
-        denies, allows = question.boundary.speaking_of(question.action)
-        told = _Told(self.facts, self.given)
-        return any(each.applies(question.resource, told) for each in allows) and not any(
-            each.applies(question.resource, told) for each in denies
-        )
+
+def _bounds(boundary: Policy, question: Question, context: Context) -> bool:
+    """Does the boundary allow."""
+    denies, allows = boundary.speaking_of(question.action)
+    return any(each.applies(question.resource, context) for each in allows) and not any(
+        each.applies(question.resource, context) for each in denies
+    )
 
 
 _DENIED: Final = frozenset({Why.DENY_IDENTITY, Why.DENY_BOUNDARY, Why.DENY_RESOURCE})
