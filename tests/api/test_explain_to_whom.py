@@ -87,6 +87,18 @@ def test_a_permission_for_one_key_tells_of_no_other(
     assert refusal(asks, **asked, KeyId=f"alias/{other['KeyId']}")[0] == "AccessDeniedException"
 
 
+def test_a_permission_for_one_key_shows_all_policies_of_whoever_is_asked_about(
+    server: Server, folder: Path, key: dict[str, Any], person: Any
+) -> None:
+    elsewhere = allow("s3:GetObject", resource="arn:aws:s3:::payroll/*")
+    alice: Person = person(allow("keystead:Explain", resource=key["Arn"]))
+    bob: Person = person(allow("kms:Encrypt"), elsewhere)
+    asks = client(server, folder, alice.access_key_id, alice.secret).explain
+    answer = asks(Principal=bob.name, Action="kms:Encrypt", KeyId=key["KeyId"])
+    shown = [json.loads(each["Document"]) for policy in answer["Policies"] for each in policy["Statements"]]
+    assert elsewhere in shown  # docs/explain.md says so to those who give the permission
+
+
 @pytest.mark.parametrize(
     ("request_", "code", "words"),
     [
