@@ -159,3 +159,5 @@ def test_every_action_that_an_operation_asks_can_be_named() -> None:
     for action, row in ACTIONS.values():
         assert action in (row.permission, *row.also)
     assert "kms:reencryptto" in ACTIONS
+    for action in ("kms:CreateKey", "kms:TagResource", "iam:TagUser", "sts:AssumeRole"):
+        assert ACTIONS[action.lower()][1].name == action.partition(":")[2]

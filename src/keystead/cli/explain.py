@@ -60,7 +60,7 @@ def explain(config_file: Path | None, as_json: bool, region: str | None, **given
     not apply, ">" is the one that decided. Policies are those of now, also where the call was made earlier.
 
     It asks the server with the credentials of the profile, which need the permission keystead:Explain. Exit status 0:
-    allowed, 1: denied, 2: cannot be explained.
+    allowed, 1: denied or not settled, 2: cannot be explained.
     """
     parameters = _parameters(given)
     config = options.load(
@@ -75,7 +75,7 @@ def explain(config_file: Path | None, as_json: bool, region: str | None, **given
     else:
         for line in lines(answer):
             click.echo(line)
-    sys.exit(OK if answer["Allowed"] else NO)
+    sys.exit(OK if answer["Allowed"] and not answer.get("Unsettled") else NO)
 
 
 def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,8 +125,7 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
     asked = answer["Question"]
     yield f"{asked['Principal']}"
     yield f"{asked['Action']} on {asked['Resource']}"
-    verdict = click.style("ALLOWED", fg="green") if answer["Allowed"] else click.style("DENIED", fg="red")
-    yield f"{verdict}: {answer['Reason']}"
+    yield _verdict(answer)
     yield from _record(answer.get("Record"))
     yield from _request(asked)
     for policy in answer["Policies"]:
@@ -143,6 +142,16 @@ def lines(answer: Mapping[str, Any]) -> Iterator[str]:
     if not answer["Allowed"]:
         yield ""
         yield from _proposals(answer["Proposals"])
+
+
+def _verdict(answer: Mapping[str, Any]) -> str:
+    """The headline. What was looked at in part, or was denied when it was made, is not said to be allowed."""
+    if not answer["Allowed"]:
+        return f"{click.style('DENIED', fg='red')}: {answer['Reason']}"
+    if unsettled := answer.get("Unsettled"):
+        seen = f"what can be seen now allows it ({answer['Reason']})"
+        return f"{click.style('NOT SETTLED', fg='yellow')}: {'; '.join((seen, *unsettled))}"
+    return f"{click.style('ALLOWED', fg='green')}: {answer['Reason']}"
 
 
 def _request(asked: Mapping[str, Any]) -> Iterator[str]:

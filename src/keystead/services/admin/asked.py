@@ -23,12 +23,13 @@ from keystead.services.sts.operations import STS
 from keystead.services.table import Row
 from keystead.services.wire import Wire
 
-#: Every action that is asked of somebody, by its name in lower case, with the operation that asks it.
+_ROWS: Final = tuple(row for service in (STS, IAM, KMS) for row in service.rows.values())
+#: Every action that is asked of somebody, by its name in lower case, with the operation that asks it: of several, the one
+#: whose own permission it is.
 ACTIONS: Final[Mapping[str, tuple[str, Row]]] = {
-    action.lower(): (action, row)
-    for service in (STS, IAM, KMS)
-    for row in service.rows.values()
-    for action in (*row.also, row.permission)
+    **{action.lower(): (action, row) for row in _ROWS for action in row.also},
+    **{row.permission.lower(): (row.permission, row) for row in _ROWS},
+    **{row.permission.lower(): (row.permission, row) for row in _ROWS if row.permission.endswith(f":{row.name}")},
 }
 
 #: Actions that other policies decide than those that are explained here, and which.
@@ -42,7 +43,7 @@ OTHERWISE: Final = {
 class Asked:
     """One call. ``key`` is its key as it was named, None for an action without one; ``resource`` is that of a call without
     a key. ``told`` are facts for condition keys, by their names in `policy.facts.Facts`. ``missing`` says what is not
-    known of a call that was made."""
+    known of a call that was made, ``unseen`` why this action's being allowed does not settle the call."""
 
     action: str
     row: Row
@@ -57,6 +58,7 @@ class Asked:
     context: Mapping[str, str] | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -89,6 +91,7 @@ def of_request(request: ExplainRequest, wire: Wire, region: str, now: float) -> 
     ]
     if action in OF_ROLES and request.resource is None:
         raise errors.question_incomplete(f"{action} is about a role, whose ARN Resource is")
+    told = conditions(request.conditions)
     return Asked(
         action=action,
         row=row,
@@ -101,7 +104,8 @@ def of_request(request: ExplainRequest, wire: Wire, region: str, now: float) -> 
         user_agent=wire.user_agent if request.user_agent is None else request.user_agent,
         secure_transport=wire.tls is not None if request.secure_transport is None else request.secure_transport,
         context=request.encryption_context,
-        told=conditions(request.conditions),
+        told=told,
+        unseen=tuple(_beside(action, row, told)),
         notes=(*([f"taken from the call of Explain itself: {', '.join(taken)}"] if taken else ()), *_besides(action)),
     )
 
@@ -112,7 +116,7 @@ def of_record(record: Record, request: ExplainRequest) -> Asked:
     identity, parameters = record.get("userIdentity") or {}, record.get("requestParameters") or {}
     action, row = action_of(said.action if said else _action(record))
     context = parameters.get("encryptionContext") or parameters.get("sourceEncryptionContext")
-    resource = request.resource or _arn(said) or "*"
+    resource, told = request.resource or _arn(said) or "*", conditions(request.conditions)
     return Asked(
         action=action,
         row=row,
@@ -125,7 +129,8 @@ def of_record(record: Record, request: ExplainRequest) -> Asked:
         user_agent=record.get("userAgent"),
         secure_transport="tlsDetails" in record,
         context=request.encryption_context or (context if isinstance(context, dict) else None),
-        told=conditions(request.conditions),
+        told=told,
+        unseen=(*_denied(record), *_beside(action, row, told)),
         missing=tuple(_missing(record, request, action, said, resource)),
         notes=(*_outcome(record), *_besides(action)),
     )
@@ -166,11 +171,35 @@ def _outcome(record: Record) -> Iterator[str]:
         yield f"the call was not denied but refused with {code}: {record.get('errorMessage', '')}"
 
 
+def _denied(record: Record) -> Iterator[str]:
+    if record.get("errorCode") == "AccessDenied":
+        yield f"the recorded call was denied: {record.get('errorMessage', '')}"
+
+
+_ALIASING: Final = frozenset({"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"})
+_ASKED_WITH: Final = {"SetSourceIdentity": "session_source_identity"}  # only of a request that says such a thing
+
+
+def _beside(action: str, row: Row, told: Mapping[str, Any]) -> Iterator[str]:
+    """The permissions that the call needs beside the one that is explained."""
+    if action in _ALIASING:
+        yield f"{action} on the alias is needed as well and was not looked at"
+    if action == "kms:UpdateAlias":
+        yield "so is kms:UpdateAlias on the other one of the two keys"
+    if action == "kms:ReEncryptTo":
+        yield f"{row.permission} on the source is needed as well and was not looked at"
+    for other in row.also if action == row.permission else ():
+        name = other.partition(":")[2]
+        fact = "request_tags" if name.startswith("Tag") else _ASKED_WITH.get(name)
+        if fact is None or fact in told:
+            yield f"{other} is needed as well and was not looked at"
+
+
 def _besides(action: str) -> Iterator[str]:
     """What decides besides about an action, and is not explained with it."""
     if action == "kms:CreateGrant":
         yield "grants that hold CreateGrant may allow it as well, by what the new grant is to hold: they are not weighed"
-    if action in {"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"}:
+    if action in _ALIASING:
         yield f"{action} is asked of the alias as well, by identity policies alone"
     if action in {"kms:ReEncryptFrom", "kms:ReEncryptTo"}:
         yield "ReEncrypt asks kms:ReEncryptFrom of the source and kms:ReEncryptTo of the destination: this is one of them"

@@ -114,12 +114,14 @@ def _explained(call: Call[ExplainRequest], who: Principal, about: Asked, past: P
     else:
         case, notes = _without_key(call, who, about) if about.key is None else _with_key(call, who, about)
     record = None if past is None else showing.record(past, who, case.resource, about.missing)
-    return Work(partial(_answer, case, (*about.notes, *notes), record), long=True)
+    return Work(partial(_answer, case, about, (*about.notes, *notes), record), long=True)
 
 
-def _answer(case: Case, notes: tuple[str, ...], record: Any) -> ExplainResponse:
+def _answer(case: Case, about: Asked, notes: tuple[str, ...], record: Any) -> ExplainResponse:
     """Runs in a thread, over values alone."""
-    return showing.answer(explained(case), proposals(case), notes, record)
+    if about.row.unasked:
+        return showing.unasked(case, about.row.unasked, notes, record)
+    return showing.answer(explained(case), proposals(case), notes, record, about.unseen)
 
 
 # --- the case ---------------------------------------------------------------------------------------------------------

@@ -33,9 +33,13 @@ _HOLDS: Final = {True: "yes", False: "no", None: "unsettled"}
 
 
 def answer(
-    trace: Trace, found: Iterable[Proposal], notes: Iterable[str], record: model.Record | None
+    trace: Trace,
+    found: Iterable[Proposal],
+    notes: Iterable[str],
+    record: model.Record | None,
+    unseen: Iterable[str] = (),
 ) -> model.ExplainResponse:
-    """The whole answer."""
+    """The whole answer. ``unseen`` says why it does not settle the call that this is allowed."""
     case, because = trace.case, trace.decision.because
     exhausted = ["it would cost more work than a call may: statements were settled closed"] if because.exhausted else []
     return model.ExplainResponse(
@@ -47,7 +51,28 @@ def answer(
         proposals=[model.Proposal(changes=[_change(each, one) for one in each.changes]) for each in found],
         notes=[*notes, *exhausted],
         record=record,
+        unsettled=[*_sides(trace), *unseen] if trace.decision.allowed else [],
     )
+
+
+def unasked(case: Case, why: str, notes: Iterable[str], record: model.Record | None) -> model.ExplainResponse:
+    """The answer about an operation that asks no permission: no policy is consulted."""
+    return model.ExplainResponse(
+        allowed=True,
+        reason=f"it needs no permission: {why}",
+        question=_question(case),
+        policies=[],
+        grants=[],
+        proposals=[],
+        notes=list(notes),
+        record=record,
+        unsettled=[],
+    )
+
+
+def _sides(trace: Trace) -> Iterable[str]:
+    """The sides of other accounts, which are taken to allow."""
+    return [f"{each.document.origin} was not looked at" for each in trace.documents if each.document.hidden]
 
 
 def _of_resource(case: Case) -> Place:
