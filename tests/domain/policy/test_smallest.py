@@ -1,5 +1,7 @@
 """The smallest change that would allow: it does, nothing of it can be left out, and it gives nothing else."""
 
+# length: the laws of all proposals, and an example of each kind of them
+
 from __future__ import annotations
 
 import json
@@ -215,7 +217,7 @@ def test_what_a_group_has_is_left_alone_for_one_of_its_users() -> None:
         (
             {"DateGreaterThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}},
             {"now": 1e9},
-            "call later, from 1893456001 (seconds since 1970) on",
+            "call later, from 2030-01-01T00:00:01Z on",
         ),
         (
             {
@@ -313,6 +315,23 @@ def test_a_trust_policy_names_the_caller_and_no_resource() -> None:
         if each.changes[0].kind is Kind.ADD
     ]
     assert explain(_first(asked).case).decision.because.policy == "trust policy"
+
+
+def test_the_external_id_that_a_role_wants_is_passed_before_the_role_wants_none() -> None:
+    wanted = {"StringEquals": {"sts:ExternalId": "ours"}}
+    named = statement(Principal={"AWS": USER_ARN}, Action="sts:AssumeRole", Resource=None, Condition=wanted)
+    trust = new_document(Place.TRUST, "trust", named)
+    for external_id in (None, "theirs"):
+        facts = {"action": "sts:AssumeRole", "external_id": external_id}
+        asked = case(action="sts:AssumeRole", resource=ROLE_ARN, key_policy=trust, facts=facts)
+        assert _says(asked)[0] == "pass the external id ours"
+        assert _first(asked).changes[0].kind is Kind.REQUEST
+
+
+def test_a_time_that_no_calendar_holds_is_said_in_seconds() -> None:
+    far = {"NumericGreaterThan": {"aws:EpochTime": "999999999999999"}}
+    asked = case(_policy(statement(Action="kms:Encrypt", Condition=far)), facts={"now": 1e9})
+    assert any("(seconds since 1970)" in each.says for one in proposals(asked, 9) for each in one.changes)
 
 
 def test_the_root_user_is_given_no_inline_policy() -> None:

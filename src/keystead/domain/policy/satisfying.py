@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -185,7 +186,25 @@ def _moment(case: Case, _name: str, value: str | None) -> Wish | None:
     now = case.facts.now
     if value is None or now is None or float(value) <= now:
         return None  # what is past comes no more
-    return _request(f"call later, from {value} (seconds since 1970) on", now=float(value), cost=20)
+    return _request(f"call later, from {_iso(value)} on", now=float(value), cost=20)
+
+
+def _iso(seconds: str) -> str:
+    try:
+        return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):  # beyond what a calendar holds
+        return f"{seconds} (seconds since 1970)"
+
+
+def _external_id(case: Case, _: str, value: str | None) -> Wish | None:
+    if case.action not in _FOR_A_ROLE:
+        return None
+    if value is None:
+        return _request("pass no external id", external_id=None)
+    return _request(f"pass the external id {value}", external_id=value)
+
+
+_FOR_A_ROLE: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
 
 
 def _fact(name: str, what: str, read: Callable[[str], Any] = str) -> _Teller:
@@ -241,6 +260,7 @@ _TELLERS: Final[Mapping[str, _Teller]] = {
     "kms:schedulekeydeletionpendingwindowindays": _fact("pending_window_days", "a waiting period in days of", int),
     "kms:signingalgorithm": _fact("signing_algorithm", "the signing algorithm"),
     "kms:viaservice": _via,
+    "sts:externalid": _external_id,
 }
 _FAMILIES: Final[Mapping[str, _Teller]] = {
     "aws:principaltag/": _caller_tag,
