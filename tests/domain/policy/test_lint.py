@@ -65,6 +65,8 @@ def test_nothing_is_said_of_what_is_well() -> None:
             {"Principal": "*", "Condition": {"StringNotEquals": {"kms:CallerAccount": HOME}}},
             ["everybody-under-conditions"],
         ),
+        ({"Principal": "*", "Condition": {"StringLike": {"aws:PrincipalArn": "*"}}}, ["everybody-under-conditions"]),
+        ({"Principal": "*", "Condition": {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::1*"}}}, []),
         ({"Principal": "*", "Effect": "Deny"}, []),
         ({"Action": "kms:Frobnicate"}, ["unknown-action"]),
         ({"Action": ["kms:Encrypt", "kms:Dec?ypt", "kms:En*", "*"]}, []),
@@ -221,6 +223,11 @@ def test_what_is_refused_is_the_one_finding() -> None:
         ({"Action": "s3:GetObject"}, []),
         ({"Action": "kms:Frob"}, ["unknown-action"]),
         ({"Action": "kms:ListKeys"}, []),
+        ({"Resource": "arn:aws:kms:*:*:alias/app"}, ["alias-resource"]),
+        ({"Action": "kms:*", "Resource": ["arn:aws:kms:*:*:key/x", "arn:aws:kms:*:*:alias/*"]}, []),
+        ({"Action": "kms:*", "Resource": ["arn:aws:kms:*:*:alias/a", "arn:aws:kms:*:*:alias/b"]}, ["alias-resource"]),
+        ({"Action": ["kms:*Alias"], "Resource": ["arn:aws:kms:*:*:alias/*"]}, ["unknown-action"]),
+        ({"Action": ["s3:Get*", "kms:*"], "Resource": "arn:aws:kms:*:*:key/x"}, []),
         ({"Action": None, "NotAction": "iam:*"}, ["not-action"]),
         ({"Resource": None, "NotResource": "arn:aws:kms:*:*:key/x"}, ["not-resource"]),
         ({"Resource": None, "NotResource": "arn:aws:kms:*:*:key/x", "Effect": "Deny"}, []),
@@ -241,6 +248,25 @@ def test_trust_policies() -> None:
     assert lint.check(body(narrow), Kind.TRUST, ACTIONS) == ()
     service = trust | {"Principal": {"Service": "ecs-tasks.amazonaws.com"}}
     assert codes(list(lint.check(body(service), Kind.TRUST, ACTIONS))) == ["service"]
+
+
+def test_a_trust_policy_is_not_told_by_keys_that_no_request_for_a_session_has() -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    held = trust | {"Condition": {"StringEquals": {"kms:CallerAccount": HOME}}}
+    everybody, never = lint.check(body(held), Kind.TRUST, ACTIONS)
+    assert (everybody.code, never.code) == ("everybody-under-conditions", "never-supplied")
+    assert "aws:PrincipalAccount" in everybody.message
+    assert never.message == "A request for a session never supplies kms:CallerAccount: the statement never allows."
+
+
+def test_a_provider_of_identities_is_trusted_for_some_of_its_tokens() -> None:
+    provider = f"arn:aws:iam::{HOME}:oidc-provider/token.example.com"
+    trust = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
+    audience = {"StringEquals": {"token.example.com:aud": "sts"}}
+    subject = {"StringLike": {"token.example.com:sub": "repo:us/*"}}
+    for condition, found in (({}, ["any-identity"]), (audience, ["any-identity"]), (subject, [])):
+        actions = {"sts": frozenset({"assumerolewithwebidentity"})}
+        assert codes(list(lint.check(body(trust | {"Condition": condition}), Kind.TRUST, actions))) == found
 
 
 def test_variables_need_the_newer_version() -> None:

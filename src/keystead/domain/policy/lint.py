@@ -9,8 +9,11 @@ Sources: "Key policies in AWS KMS" and "Condition keys for AWS KMS" (AWS KMS dev
 "Conditions with multiple context keys or values", "The confused deputy problem" (IAM user guide).
 """
 
+# length: what each code says stands beside what finds it
+
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -67,6 +70,10 @@ _WHO: Final = (
     "aws:userid",
     "aws:principaltag/",
 )
+# How the keys end that tell by a provider's claims whose token it is.
+_CLAIMS: Final = (":sub", ":job_workflow_ref")
+_ALIAS: Final = re.compile(r"arn:[^:]*:kms:[^:]*:[^:]*:alias/", re.IGNORECASE)
+_OF_ALIASES: Final = frozenset({"kms:createalias", "kms:updatealias", "kms:deletealias"})
 _FOR_WHOM: Final = ("aws:sourceaccount", "aws:sourcearn", "kms:encryptioncontext:", "sts:externalid")
 # What each code says, and how grave it is.
 RULES: Final[Mapping[str, tuple[Level, str]]] = {
@@ -82,7 +89,16 @@ RULES: Final[Mapping[str, tuple[Level, str]]] = {
     "everybody-under-conditions": (
         Level.WARNING,
         "The statement allows everybody, of every account, and no condition says who that may be: add one on "
-        "kms:CallerAccount or aws:PrincipalArn.",
+        "{} or aws:PrincipalArn.",
+    ),
+    "any-identity": (
+        Level.WARNING,
+        "Everybody who has a token of the provider may have a session: add a condition on the provider's sub claim.",
+    ),
+    "alias-resource": (
+        Level.WARNING,
+        "Of an alias CreateAlias, UpdateAlias and DeleteAlias alone are asked, all other actions of KMS of the key: name "
+        "it, or its aliases in a condition on kms:ResourceAliases.",
     ),
     "unknown-action": (Level.WARNING, "{} is no action: the statement does not match by it."),
     "foreign-action": (Level.WARNING, "{} is no action of KMS, and a key policy is asked about no others."),
@@ -213,6 +229,7 @@ class _Test(NamedTuple):
 
     operator: str
     key: str
+    anything: bool = False  # a pattern that every value passes is among its own
 
     @property
     def lowered(self) -> str:
@@ -262,7 +279,11 @@ class _Findings:
         if statement is None:
             self.add("no-effect")
         else:
-            tests = [_Test(name, key) for name, keys in element.get("Condition", {}).items() for key in keys]
+            tests = [
+                _Test(name, key, "Like" in name and "*" in _listed(values))
+                for name, keys in element.get("Condition", {}).items()
+                for key, values in keys.items()
+            ]
             self._actions(element, statement)
             self._principals(statement, tests)
             self._resources(element, statement)
@@ -295,10 +316,19 @@ class _Findings:
         who = statement.principals
         if who is None or statement.deny or statement.other_principals:
             return
-        if who.everybody and not any(test.lowered.startswith(_WHO) and not test.passes_absent for test in tests):
-            self.add("everybody-under-conditions" if tests else "everybody")
+        if who.everybody and not any(self._says_who(test) for test in tests):
+            account = "aws:PrincipalAccount" if self.kind is Kind.TRUST else "kms:CallerAccount"
+            self.add(*(("everybody-under-conditions", account) if tests else ("everybody",)))
+        if who.federated and not any(test.lowered.endswith(_CLAIMS) and not test.passes_absent for test in tests):
+            self.add("any-identity")
         if who.services and not any(test.lowered.startswith(_FOR_WHOM) for test in tests):
             self.add("service")
+
+    def _says_who(self, test: _Test) -> bool:
+        """Does the condition keep anybody out by who he is."""
+        if self.kind is Kind.TRUST and test.lowered.startswith("kms:"):
+            return False
+        return test.lowered.startswith(_WHO) and not test.passes_absent and not test.anything
 
     def _resources(self, element: Mapping[str, Json], statement: Statement) -> None:
         texts: list[str] = _listed(element.get("Resource", element.get("NotResource", [])))
@@ -309,6 +339,10 @@ class _Findings:
                 self.add("resource")
         elif element["Effect"] == "Allow" and "NotResource" in element:
             self.add("not-resource")
+        elif "Resource" in element and _kms_alone(element):
+            others = any(statement.speaks_of(action) for action in supplied.ACTIONS if action not in _OF_ALIASES)
+            if others and all(_ALIAS.match(text) for text in texts):  # beside a key it may be there for the three
+                self.add("alias-resource")
 
     def _condition(self, test: _Test, statement: Statement) -> None:
         if test.of_all and not statement.deny:
@@ -325,6 +359,9 @@ class _Findings:
 
     def _supplied(self, test: _Test, statement: Statement) -> None:
         """Of the actions of KMS that the statement speaks of, those that supply the key."""
+        if self.kind is Kind.TRUST and test.lowered.startswith("kms:"):
+            self._absent(test, statement, f"A request for a session never supplies {test.key}")
+            return
         spoken = [action for action in supplied.ACTIONS if statement.speaks_of(action)]
         if self.kind is Kind.KEY:
             spoken = [action for action in spoken if action not in supplied.KEYLESS]
@@ -358,6 +395,11 @@ def _all(actions: Actions) -> Iterator[str]:
     for service, names in actions.items():
         for name in names:
             yield f"{service}:{name}"
+
+
+def _kms_alone(element: Mapping[str, Json]) -> bool:
+    actions: list[str] = _listed(element.get("Action", "*"))
+    return all(text.lower().startswith("kms:") for text in actions)
 
 
 def _some(actions: list[str]) -> str:
