@@ -49,7 +49,7 @@ test: environment-dev
 	@$(pytest) -n $(JOBS) --dist worksteal -m "not clients and not nightly" $(select)
 
 test-clients: environment-dev environment-clients
-	@$(pytest) -m "clients and not nightly" $(select)
+	@$(pytest) -n $(JOBS) --dist worksteal -m "clients and not nightly" $(select)
 
 nightly: environment-dev environment-clients
 	@$(pytest) -n $(JOBS) --dist worksteal -m "nightly or not clients" --hypothesis-profile=nightly $(select)
