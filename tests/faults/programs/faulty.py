@@ -116,16 +116,15 @@ def stale_snapshot(value: str) -> None:
 
 def remembers(value: str) -> None:
     """No worker forgets what the change log says of that kind."""
-    from keystead.services.snapshot import Snapshot
+    from keystead.store.reader import SqlReader
 
     def make(real: Any) -> Any:
-        def forgetting(snapshot: Snapshot, row: Any) -> None:
-            if row.kind != value:
-                real(snapshot, row)
+        def withholding(reader: SqlReader, seq: int, limit: int) -> list[Any]:
+            return [row for row in real(reader, seq, limit) if row.kind != value]
 
-        return forgetting
+        return withholding
 
-    swap(Snapshot, "_forget", make)
+    swap(SqlReader, "changes_since", make)
 
 
 def late_commit(value: str) -> None:
