@@ -62,6 +62,8 @@ def opening(world: World, ask: Ask, prefix: str, action: str) -> tuple[Key, Seal
     context = body.get(f"{prefix}EncryptionContext", {})
     sealed, intact = world.known(body["CiphertextBlob"])
     if member in body:
+        if algorithm == SYMMETRIC and ":key/mrk-" in body[member] and f":{ask.region}:" not in body[member]:
+            raise Refused("IncorrectKeyException", INCORRECT)  # a related key of another Region is not the one
         key = admit(world, ask, member, action)
         if algorithm == SYMMETRIC:
             check_ciphertext_names(key, sealed)
